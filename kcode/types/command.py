@@ -1,0 +1,137 @@
+"""Slash commands: the same in every front end."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias
+
+from kcode.types.environment import Environment
+from kcode.types.events import Mode
+from kcode.types.questions import Ask
+from kcode.types.model import JsonObject, ModelInfo
+from kcode.types.state import State
+
+Action: TypeAlias = Literal["none", "exit", "cleared", "resumed"]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """What a command gives back.
+
+    `text` is Markdown for the person; `prompt` is sent to the model as if typed.
+    """
+
+    text: str = ""
+    prompt: str = ""
+    action: Action = "none"
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """One stored session, as a list shows it; `updated` is Unix time in seconds."""
+
+    id: str
+    path: Path
+    cwd: str
+    title: str
+    updated: float
+    messages: int
+
+
+class CommandContext(Protocol):
+    """What a command may look at and do."""
+
+    @property
+    def state(self) -> State:
+        """The conversation."""
+        ...
+
+    @property
+    def environment(self) -> Environment:
+        """Files, processes, git."""
+        ...
+
+    @property
+    def model(self) -> ModelInfo:
+        """The model in use."""
+        ...
+
+    @property
+    def mode(self) -> Mode:
+        """The permission mode."""
+        ...
+
+    @property
+    def session_id(self) -> str:
+        """The session's id."""
+        ...
+
+    @property
+    def ask(self) -> Ask:
+        """Asks the person."""
+        ...
+
+    def commands(self) -> Sequence["Command"]:
+        """Every command there is, sorted by name."""
+        ...
+
+    def rules(self) -> Sequence[tuple[str, str, str]]:
+        """Permission rules as (allow | ask | deny, rule, source)."""
+        ...
+
+    def explain(self, command: str) -> JsonObject:
+        """Say what the permission rules make of a shell command."""
+        ...
+
+    def cost(self) -> JsonObject:
+        """Money, time and tokens of this session, per model."""
+        ...
+
+    def context_report(self) -> JsonObject:
+        """How the window is filled, by category, in tokens."""
+        ...
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """The models that the endpoint offers."""
+        ...
+
+    async def set_model(self, model: str) -> ModelInfo:
+        """Switch to another model; raises ConfigError if it is not offered."""
+        ...
+
+    async def set_mode(self, mode: Mode) -> None:
+        """Change the permission mode."""
+        ...
+
+    async def add_rule(self, behaviour: str, rule: str) -> None:
+        """Add a permission rule for this session."""
+        ...
+
+    async def compact(self, focus: str = "", *, fast: bool = False) -> str:
+        """Replace the older conversation by a summary; returns what happened in words."""
+        ...
+
+    async def clear(self) -> None:
+        """Start the conversation anew."""
+        ...
+
+    def sessions(self) -> Sequence[SessionSummary]:
+        """The stored sessions of this folder, the newest first."""
+        ...
+
+    async def resume(self, session: str) -> None:
+        """Go on with another session; raises SessionError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A slash command."""
+
+    name: str
+    description: str
+    run: Callable[[CommandContext, str], Awaitable[CommandResult]]
+    hint: str = ""
+    """What may follow the name, as help shows it."""
+    aliases: tuple[str, ...] = ()

@@ -1,0 +1,79 @@
+"""The error hierarchy.
+
+KcodeError
+├── ConfigError        the user's configuration cannot be used
+├── ModelError         a request to the model failed; `kind` says how
+├── ToolError          a tool call failed; its text goes to the model
+└── SessionError       a session cannot be opened, read or written
+"""
+
+from typing import Literal, TypeAlias
+
+ModelErrorKind: TypeAlias = Literal[
+    "network",
+    "timeout",
+    "broken_stream",
+    "empty",
+    "rate_limited",
+    "overloaded",
+    "server",
+    "quota",
+    "context_overflow",
+    "auth",
+    "forbidden",
+    "not_found",
+    "content_filter",
+    "invalid",
+]
+
+TRANSIENT: frozenset[ModelErrorKind] = frozenset(
+    {"network", "timeout", "broken_stream", "empty", "rate_limited", "overloaded", "server"}
+)
+"""Kinds that may pass by themselves: the engine retries them."""
+
+
+class KcodeError(Exception):
+    """What kcode raises on purpose; the text is written for whoever reads it."""
+
+
+class ConfigError(KcodeError):
+    """The user's configuration cannot be used."""
+
+
+class ToolError(KcodeError):
+    """A tool call failed; the text is written for the model and says what to do next."""
+
+
+class SessionError(KcodeError):
+    """A session cannot be opened, read or written."""
+
+
+class ModelError(KcodeError):
+    """A request to the model failed.
+
+    Attributes:
+        kind: what sort of failure, see `ModelErrorKind`.
+        status: the HTTP status, where one came.
+        retry_after: seconds that the server asked to wait, where it did.
+        window: the context window in tokens that an overflow error named, where it did.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: ModelErrorKind,
+        status: int | None = None,
+        retry_after: float | None = None,
+        window: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind: ModelErrorKind = kind
+        self.status = status
+        self.retry_after = retry_after
+        self.window = window
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same request may succeed later."""
+        return self.kind in TRANSIENT

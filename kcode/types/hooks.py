@@ -1,0 +1,47 @@
+"""Where policy enters the loop: four places, and no more."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from kcode.types.events import Limit, StopReason
+from kcode.types.frontend import Decision, PermissionRequest
+from kcode.types.messages import AssistantMessage, ToolCall
+from kcode.types.state import State
+from kcode.types.tool import ToolOutput
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the turn, with the reason in words."""
+
+    reason: StopReason
+    note: str = ""
+    limit: Limit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """Go on: the model is told `text` in the user's place."""
+
+    text: str
+    note: str = ""
+
+
+class Hooks(Protocol):
+    """What may change the course of a turn."""
+
+    async def before_step(self, state: State, step: int) -> Stop | Continue | None:
+        """Called before each request; step counts from 1."""
+        ...
+
+    async def before_call(self, request: PermissionRequest) -> Decision | None:
+        """Called before permission is looked up; a decision settles it."""
+        ...
+
+    async def after_call(self, call: ToolCall, output: ToolOutput) -> ToolOutput:
+        """Called with each result; may add to it."""
+        ...
+
+    async def before_stop(self, response: AssistantMessage) -> Stop | Continue | None:
+        """Called where the model made no call; None lets the turn end as answered."""
+        ...
