@@ -1,0 +1,41 @@
+"""What the command line asked for, parsed and checked for shape."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from kcode.types.events import Mode
+
+OutputFormat: TypeAlias = Literal["text", "json", "stream-json"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The flags of one run; None where a flag was not given. Times are seconds, money US dollars."""
+
+    cwd: Path
+    prompt: str = ""
+    model: str | None = None
+    permission_mode: Mode | None = None
+    allowed_tools: tuple[str, ...] = ()
+    disallowed_tools: tuple[str, ...] = ()
+    add_dirs: tuple[Path, ...] = ()
+    settings: str | None = None
+    system_prompt: str | None = None
+    append_system_prompt: str | None = None
+    max_turns: int | None = None
+    max_budget_usd: float | None = None
+    max_time: float | None = None
+    continue_latest: bool = False
+    resume: str | None = None
+    """A session id or its beginning; "" opens the picker."""
+    fork: bool = False
+    session_id: str | None = None
+    persist: bool = True
+    trust: bool = False
+    verbose: bool = False
+    interactive: bool = False
+    output_format: OutputFormat = "text"
+    input_format: Literal["text", "stream-json"] = "text"
+    partial_messages: bool = False
+    event_log: bool = False

@@ -1,0 +1,23 @@
+"""Which model is asked, where, with which key, and who said so."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An OpenAI-compatible endpoint.
+
+    `base_url` ends with its version part ("https://host/v1"). `model` is empty where the endpoint's newest
+    suitable model is to be chosen from GET /models. `source` says in words where the settings came from
+    ("KCODE_BASE_URL", "~/.kcode/settings.json", "MOONSHOT_API_KEY", ...). `window` overrides what is known of
+    the model, in tokens.
+    """
+
+    base_url: str
+    api_key: str = field(default="", repr=False)
+    model: str = ""
+    source: str = ""
+    vendor: str = ""
+    window: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
