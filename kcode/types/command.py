@@ -7,8 +7,8 @@ from typing import Literal, Protocol, TypeAlias
 
 from kcode.types.environment import Environment
 from kcode.types.events import Mode
-from kcode.types.questions import Ask
 from kcode.types.model import JsonObject, ModelInfo
+from kcode.types.questions import Ask
 from kcode.types.state import State
 
 Action: TypeAlias = Literal["none", "exit", "cleared", "resumed"]

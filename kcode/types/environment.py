@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
+from kcode.types.messages import Repair
+
 OnOutput: TypeAlias = Callable[[str], Awaitable[None]]
 
 
@@ -47,6 +49,22 @@ class Files(Protocol):
     async def list(self, path: Path) -> Sequence[tuple[str, FileStat]]:
         """Return a folder's entries, sorted by name."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedPath:
+    """The file that a model meant.
+
+    `path` is absolute and spelled as it was named, `real` has every link resolved, `shown` is how texts name it:
+    relative to the root where it lies below. `inside` says whether `real` lies in a working folder. `repair`
+    tells how the spelling had to be mended, None where it was right.
+    """
+
+    path: Path
+    real: Path
+    shown: str
+    inside: bool
+    repair: Repair | None = None
 
 
 class FileChangedError(OSError):
@@ -212,6 +230,15 @@ class Environment(Protocol):
     @property
     def facts(self) -> Mapping[str, str]:
         """What the system prompt says of this place: platform, shell, date, git."""
+        ...
+
+    async def resolve(self, text: str, *, must_exist: bool = True) -> ResolvedPath:
+        """Find the file that a model meant by `text`, mending how it is spelled.
+
+        Raises:
+            ToolError: nothing like it is there, though it must be, or no file can have that name; the text
+                offers the nearest names.
+        """
         ...
 
     async def close(self) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from kcode.types.events import Event
-from kcode.types.questions import Question
 from kcode.types.model import JsonObject
+from kcode.types.questions import Question
 from kcode.types.tool import Invocation
 
 Outcome: TypeAlias = Literal["allow_once", "allow_always", "reject_once", "reject_always", "cancelled"]

@@ -52,6 +52,14 @@ class State(Protocol):
         ...
 
     @property
+    def reshaped(self) -> int:
+        """How long the transcript was when a trim, compaction, undo, model or prompt event last changed requests.
+
+        What the server counted for messages before this position no longer says how long a request is.
+        """
+        ...
+
+    @property
     def usage(self) -> Usage:
         """Tokens and dollars of the whole session."""
         ...

@@ -14,9 +14,9 @@ from pydantic import BaseModel
 
 from kcode.types.environment import Environment
 from kcode.types.events import FileChange, FileSeen, Todo, ToolKind
-from kcode.types.questions import Ask
 from kcode.types.messages import ImagePart, Repair, TextPart
 from kcode.types.model import JsonObject
+from kcode.types.questions import Ask
 from kcode.types.state import State
 
 A = TypeVar("A", bound=BaseModel)

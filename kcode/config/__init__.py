@@ -1,0 +1,1 @@
+"""Settings, their layers, trust and credentials. May import: kcode.types."""

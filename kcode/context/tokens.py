@@ -1,0 +1,77 @@
+"""How many tokens something will be, before a server has counted it."""
+
+from collections.abc import Sequence
+
+from kcode.types.messages import (
+    AssistantMessage,
+    ImagePart,
+    Message,
+    TextPart,
+    ThinkingPart,
+    ToolCall,
+    ToolMessage,
+    UserMessage,
+    VideoPart,
+)
+from kcode.types.model import ToolSpec
+
+PER_MESSAGE = 4
+MEDIA = 2_000
+"""Tokens that a picture is taken for."""
+
+
+def of_text(text: str) -> int:
+    """Estimate a text: four ASCII characters a token, one token for any other character."""
+    plain = len(text) if text.isascii() else sum(c < "\x80" for c in text)
+    return (plain + 3) // 4 + len(text) - plain
+
+
+def of_message(message: Message) -> int:
+    """Estimate a message with everything in it."""
+    return PER_MESSAGE + sum(_of_part(part) for part in message.parts)
+
+
+def _of_part(part: TextPart | ThinkingPart | ToolCall | ImagePart | VideoPart) -> int:
+    match part:
+        case TextPart() | ThinkingPart():
+            return of_text(part.text)
+        case ToolCall():
+            return of_text(part.name) + of_text(part.arguments) + PER_MESSAGE
+        case ImagePart() | VideoPart():
+            return MEDIA
+
+
+def of_tools(tools: Sequence[ToolSpec]) -> int:
+    """Estimate the tool list."""
+    return sum(of_text(tool.model_dump_json()) for tool in tools)
+
+
+class TokenCount:
+    """Estimates with a memory: each message is looked at once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Message, int]] = {}
+
+    def of(self, messages: Sequence[Message]) -> int:
+        """Estimate a row of messages."""
+        return sum(self.one(message) for message in messages)
+
+    def one(self, message: Message) -> int:
+        """Estimate one message."""
+        known = self._known.get(id(message))
+        if known is not None and known[0] is message:
+            return known[1]
+        tokens = of_message(message)
+        self._known[id(message)] = (message, tokens)
+        return tokens
+
+
+def kind_of(message: Message) -> str:
+    """Name the kind of a message, for reports."""
+    match message:
+        case UserMessage():
+            return "user"
+        case AssistantMessage():
+            return "assistant"
+        case ToolMessage():
+            return "tool results"
