@@ -12,7 +12,8 @@ KEEP_USER = 20_000
 
 INSTRUCTION = """\
 The room for this conversation is running out: everything above will be replaced by what you write now. Write a \
-handoff note to yourself, in the user's language, in the first person, so that you can go on without asking again. Cover:
+handoff note to yourself, in the user's language, in the first person, so that you can go on without asking \
+again. Cover:
 1. what the user wants, with every instruction and constraint that still holds;
 2. what has been done: files changed and how, commands run and their results, exact paths and names;
 3. what was found out, and what is only assumed;

@@ -27,8 +27,7 @@ class Projection:
         if compacted:
             view.extend(transcript[i] for i in compacted.keep if i < start)
             view.append(self._summary_message(compacted.summary))
-        for position in range(start, len(transcript)):
-            view.append(self._shown(transcript[position], position, state))
+        view.extend(self._shown(transcript[i], i, state) for i in range(start, len(transcript)))
         return view
 
     def _summary_message(self, summary: str) -> UserMessage:
