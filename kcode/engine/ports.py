@@ -1,0 +1,67 @@
+"""Everything that one turn needs, handed in by the composition root."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from kcode.types.environment import Environment
+from kcode.types.errors import ModelError
+from kcode.types.events import Event
+from kcode.types.frontend import Decision, PermissionRequest
+from kcode.types.hooks import Hooks
+from kcode.types.messages import AssistantMessage, UserMessage
+from kcode.types.model import Model, ModelInfo, Request
+from kcode.types.questions import Ask
+from kcode.types.state import State
+from kcode.types.tool import AnyTool, Spawner
+
+Emit: TypeAlias = Callable[[Event], Awaitable[None]]
+Respond: TypeAlias = Callable[[Request], Awaitable[AssistantMessage]]
+"""Ask the model without showing or recording anything: for summaries."""
+
+
+class Context(Protocol):
+    """Turns the transcript into the next request. The transcript itself never changes."""
+
+    async def make_room(
+        self, state: State, model: ModelInfo, emit: Emit, respond: Respond, *, overflow: ModelError | None
+    ) -> None:
+        """Emit what must happen for the next request to fit; `overflow` is the server's last refusal.
+
+        Raises:
+            ModelError: (context_overflow) nothing more can be done.
+        """
+        ...
+
+    def request(self, state: State, model: ModelInfo) -> Request:
+        """Return what the model is to see."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time, so that tests need not wait."""
+
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    monotonic: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The loop's whole world."""
+
+    agent: str
+    model: Model
+    tools: Mapping[str, AnyTool]
+    environment: Environment
+    context: Context
+    state: State
+    hooks: Hooks
+    emit: Emit
+    authorize: Callable[[PermissionRequest], Awaitable[Decision]]
+    steering: Callable[[], Sequence[UserMessage]]
+    spawn: Spawner
+    ask: Ask
+    clock: Clock = Clock()
