@@ -1,0 +1,61 @@
+"""What a session used: tokens, dollars, time and changed lines."""
+
+from kcode.types.events import ToolFinished, TurnEnded
+from kcode.types.messages import AssistantMessage, Usage
+
+
+def add_usage(first: Usage, second: Usage) -> Usage:
+    """Add the tokens and dollars of two requests.
+
+    An unknown price counts nothing: the cost is None only if both are unknown. `estimated` says that some
+    number is a guess.
+    """
+    costs = [usage.cost for usage in (first, second) if usage.cost is not None]
+    return Usage(
+        input=first.input + second.input,
+        cached=first.cached + second.cached,
+        cache_write=first.cache_write + second.cache_write,
+        output=first.output + second.output,
+        reasoning=first.reasoning + second.reasoning,
+        cost=sum(costs) if costs else None,
+        estimated=first.estimated or second.estimated,
+    )
+
+
+class Totals:
+    """Sums over a session; times in milliseconds.
+
+    Attributes:
+        usage: tokens and dollars of every request.
+        by_model: the same for each model.
+        requests: how many responses came.
+        duration_ms: time that turns took.
+        api_ms: the part of it that the model was waited for.
+        added: lines that tools added to files.
+        removed: lines that tools removed from files.
+    """
+
+    def __init__(self) -> None:
+        self.usage = Usage()
+        self.by_model: dict[str, Usage] = {}
+        self.requests = 0
+        self.duration_ms = 0
+        self.api_ms = 0
+        self.added = 0
+        self.removed = 0
+
+    def count_response(self, message: AssistantMessage) -> None:
+        """Add what a response cost."""
+        self.requests += 1
+        self.usage = add_usage(self.usage, message.usage)
+        self.by_model[message.model] = add_usage(self.by_model.get(message.model, Usage()), message.usage)
+
+    def count_turn(self, event: TurnEnded) -> None:
+        """Add the time of a turn."""
+        self.duration_ms += event.duration_ms
+        self.api_ms += event.api_ms
+
+    def count_changes(self, event: ToolFinished) -> None:
+        """Add the lines that a call changed."""
+        self.added += sum(change.added for change in event.changes)
+        self.removed += sum(change.removed for change in event.changes)
