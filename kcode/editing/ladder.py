@@ -1,0 +1,308 @@
+"""The ladder: from the text as typed to the one place it can only mean, or a refusal.
+
+No rung accepts a difference in letters, digits or code punctuation. Whitespace, typography, transport escapes
+and copied decoration may differ, the place must be the only one, and the change is merged into the file's
+own lines. Likeness is used for messages only.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+
+from kcode.editing.elision import locate_elided
+from kcode.editing.endings import Document, open_text
+from kcode.editing.fold import key
+from kcode.editing.match import Page, Place, Several, locate
+from kcode.editing.merge import Merge, UnclearMergeError
+from kcode.editing.outcome import Edit, EditRefused, LineRange, Outcome, Outcomes, Rung
+from kcode.editing.placeholders import left_out
+from kcode.editing.refusal import already_applied, ambiguous, not_found, refused
+from kcode.editing.transport import Reading, undecorated, unescaped
+
+_MOST_READINGS = 64
+
+
+def edit(text: str, old: str, new: str, replace_all: bool = False) -> Outcome:
+    """Replace `old` by `new` in `text` and say how.
+
+    Args:
+        text: the file's text with its own line endings, with or without byte order mark.
+        old: what to replace; it must stand at one place only, unless `replace_all`.
+        new: what to put there.
+        replace_all: replace every exact occurrence.
+
+    Raises:
+        EditRefused: the edit cannot be made without guessing; nothing is changed.
+    """
+    document = open_text(text)
+    typed = Reading(document.read(old), document.read(new))
+    page = Page(document.view)
+    if not document.view and not typed.old and typed.new:
+        return _written(document, page, [(0, 0, typed.new)], "exact", ())
+    _guard(typed)
+    outcome = _exact(document, page, typed, replace_all=replace_all) or _climb(document, page, typed)
+    if outcome.text == text:
+        raise already_applied(page, outcome.before[0].first - 1, max(outcome.before[0]))
+    return outcome
+
+
+def edit_all(text: str, edits: Sequence[Edit]) -> Outcomes:
+    """Make edits one after the other, each on the text that the one before left; all of them or none.
+
+    Raises:
+        EditRefused: one of them is refused; its `edit` says which.
+    """
+    each: list[Outcome] = []
+    now = text
+    for n, one in enumerate(edits):
+        try:
+            each.append(edit(now, one.old, one.new, one.replace_all))
+        except EditRefused as refusal:
+            if len(edits) == 1:
+                raise
+            message = f"Edit {n + 1} of {len(edits)} was refused, so none was made. {refusal}"
+            raise EditRefused(message, reason=refusal.reason, lines=refusal.lines, edit=n) from refusal
+        now = each[-1].text
+    return Outcomes(now, tuple(each))
+
+
+def _guard(typed: Reading) -> None:
+    if not typed.old.strip():
+        raise refused(
+            "blank_old",
+            "old_string is empty or blank, so it names no place. Nothing was changed. Give the lines to replace; "
+            "to insert, repeat a neighbouring line in old_string and new_string; to replace the whole file, write it.",
+        )
+    if typed.old == typed.new:
+        raise refused(
+            "no_change",
+            "old_string and new_string are the same, so there is nothing to change. Nothing was changed.",
+        )
+    marker = left_out(typed.old.split("\n"), typed.new.split("\n"))
+    if marker is not None:
+        raise refused(
+            "placeholder",
+            f"new_string leaves code out (`{marker.strip()[:80]}`) that old_string spells out; writing it would "
+            "delete that code. Nothing was changed. Write new_string in full, or make a smaller edit.",
+        )
+
+
+def _exact(document: Document, page: Page, typed: Reading, *, replace_all: bool) -> Outcome | None:
+    found = _occurrences(page.view, typed.old)
+    if not found:
+        return None
+    if replace_all:
+        apart = _apart(found, len(typed.old))
+        return _written(document, page, [(at, at + len(typed.old), typed.new) for at in apart], "exact", ())
+    if len(found) > 1:
+        raise ambiguous(page, [page.line_at(at) for at in found], exact=True)
+    at = found[0]
+    _refuse_repeat(page, typed, at)
+    return _written(document, page, [(at, at + len(typed.old), typed.new)], "exact", ())
+
+
+def _occurrences(view: str, wanted: str) -> list[int]:
+    """Return every offset, overlapping ones too: `aa` is not unique in `aaa`."""
+    found: list[int] = []
+    at = view.find(wanted)
+    while at >= 0:
+        found.append(at)
+        at = view.find(wanted, at + 1)
+    return found
+
+
+def _apart(found: Iterable[int], size: int) -> Iterator[int]:
+    free = 0
+    for at in found:
+        if at >= free:
+            yield at
+            free = at + size
+
+
+def _refuse_repeat(page: Page, typed: Reading, at: int) -> None:
+    """Refuse an insertion of whole lines that was made before: making it twice would double them."""
+    inside = typed.new.find(typed.old)
+    if inside < 0 or typed.new.find(typed.old, inside + 1) >= 0:
+        return
+    added = typed.new[:inside] + typed.new[inside + len(typed.old) :]
+    start = at - inside
+    stop = start + len(typed.new)
+    whole = (start == 0 or page.view[start - 1 : start] == "\n") and page.view[stop : stop + 1] in {"", "\n"}
+    if (
+        "\n" in added
+        and whole
+        and sum(map(str.isalnum, added)) > 2
+        and page.view.startswith(typed.new, max(start, 0))
+    ):
+        raise already_applied(page, page.line_at(start), page.line_at(stop) + 1)
+
+
+def _climb(document: Document, page: Page, typed: Reading) -> Outcome:
+    bare = list(undecorated(typed))
+    stages: list[Iterable[Reading]] = [
+        [typed],
+        bare,
+        unescaped(typed),
+        chain.from_iterable(unescaped(one) for one in bare),
+        chain.from_iterable(undecorated(one) for one in unescaped(typed)),
+    ]
+    seen: set[str] = set()
+    for stage in stages:
+        readings = [r for r in _fresh(stage, seen) if r.old.strip() and r.old != r.new]
+        outcome = _read_exactly(document, page, readings) or _by_lines(document, page, readings)
+        if outcome is not None:
+            return outcome
+    for reading in [typed, *bare]:
+        outcome = _elided(document, page, reading)
+        if outcome is not None:
+            return outcome
+    _refuse_applied(page, typed.new)
+    raise not_found(page, typed.old)
+
+
+def _fresh(stage: Iterable[Reading], seen: set[str]) -> Iterator[Reading]:
+    for reading in stage:
+        if len(seen) >= _MOST_READINGS:
+            return
+        if reading.old not in seen:
+            seen.add(reading.old)
+            yield reading
+
+
+def _read_exactly(document: Document, page: Page, readings: Sequence[Reading]) -> Outcome | None:
+    hits: list[tuple[Reading, int]] = []
+    for reading in readings:
+        if reading.kind != "exact":
+            found = _occurrences(page.view, reading.old)
+            hits += [(reading, at) for at in found if _stands(page, reading, at)]
+    places = sorted({at for _, at in hits})
+    if len(places) > 1:
+        raise ambiguous(page, [page.line_at(at) for at in places], exact=False)
+    if not hits:
+        return None
+    reading, at = hits[0]
+    _refuse_repeat(page, reading, at)
+    return _written(document, page, [(at, at + len(reading.old), reading.new)], reading.kind, (reading.note,))
+
+
+def _stands(page: Page, reading: Reading, at: int) -> bool:
+    """Check that a reading which must stand for whole lines does, at the line that its numbers name."""
+    line = page.line_at(at)
+    if reading.line is not None and line + 1 != reading.line:
+        return False
+    if not reading.whole_lines:
+        return True
+    end = at + len(reading.old)
+    return not page.view[page.starts[line] : at].strip() and (
+        reading.old.endswith("\n") or page.view[end : end + 1] in {"", "\n"}
+    )
+
+
+def _by_lines(document: Document, page: Page, readings: Sequence[Reading]) -> Outcome | None:
+    for reading in readings:
+        block, _, _ = _trim(reading.old)
+        place = locate(page, block)
+        if isinstance(place, Place) and reading.line not in {None, place.first + 1}:
+            continue
+        if isinstance(place, Several):
+            raise ambiguous(page, place.lines, exact=False)
+        if place is not None:
+            rung: Rung = "lines" if place.same_blanks else "blank_lines"
+            return _merged(document, page, place, reading, rung if reading.kind == "exact" else reading.kind)
+    return None
+
+
+def _elided(document: Document, page: Page, reading: Reading) -> Outcome | None:
+    block, _, _ = _trim(reading.old)
+    place = locate_elided(page, block, _trim(reading.new)[0])
+    if isinstance(place, Several):
+        raise ambiguous(page, place.lines, exact=False)
+    return None if place is None else _merged(document, page, place, reading, "elision")
+
+
+def _merged(document: Document, page: Page, place: Place, reading: Reading, rung: Rung) -> Outcome:
+    old, above, below = _trim(reading.old)
+    new, new_above, new_below = _trim(reading.new)
+    _refuse_doubling(page, place, old, new)
+    try:
+        merged = Merge(page, place, old, new).run()
+    except UnclearMergeError as unclear:
+        raise refused(
+            "unclear",
+            f"The place was found, at line {place.first + 1}, but {unclear}. Nothing was changed.",
+            (place.first,),
+        ) from None
+    if rung != "elision" and _keys(merged.lines) != _keys(new):
+        raise refused(
+            "unclear",
+            f"The place was found, at line {place.first + 1}, but the new text could not be fitted to the file's "
+            "own lines. Nothing was changed. Copy old_string exactly from the file.",
+            (place.first,),
+        )
+    start, end = page.starts[place.first], page.starts[place.stop - 1] + len(page.lines[place.stop - 1])
+    if new:
+        put = "\n" * max(0, new_above - above) + "\n".join(merged.lines) + "\n" * max(0, new_below - below)
+    else:
+        put = ""
+        end += below > 0 and end < len(page.view)
+    notes = tuple(note for note in (reading.note, *merged.adapted) if note)
+    return _written(
+        document, page, [(start, end, put)], rung, notes or ("blanks inside or after lines ignored",)
+    )
+
+
+def _keys(lines: Sequence[str]) -> list[str]:
+    return [k for k in map(key, lines) if k]
+
+
+def _trim(text: str) -> tuple[list[str], int, int]:
+    """Return the lines without blank ones at either end, and how many those were."""
+    lines = text.split("\n")
+    solid = [n for n, line in enumerate(lines) if key(line)]
+    if not solid:
+        return [], 0, len(lines) - 1
+    return lines[solid[0] : solid[-1] + 1], solid[0], len(lines) - 1 - solid[-1]
+
+
+def _refuse_doubling(page: Page, place: Place, old: Sequence[str], new: Sequence[str]) -> None:
+    wanted = _keys(new)
+    if len(wanted) <= len(_keys(old)):
+        return
+    for run in page.runs(wanted):
+        first, last = page.solid[run], page.solid[run + len(wanted) - 1]
+        if first <= place.first and place.stop <= last + 1:
+            raise already_applied(page, first, last + 1)
+
+
+def _refuse_applied(page: Page, new: str) -> None:
+    if not new.strip():
+        return
+    at = page.view.find(new.strip("\n"))
+    if at >= 0 and sum(map(str.isalnum, new)) > 2:
+        raise already_applied(page, page.line_at(at), page.line_at(at + len(new.strip("\n")) - 1) + 1)
+    found = locate(page, _trim(new)[0])
+    if isinstance(found, Place):
+        raise already_applied(page, found.first, found.stop)
+
+
+def _written(
+    document: Document,
+    page: Page,
+    splices: Sequence[tuple[int, int, str]],
+    rung: Rung,
+    adapted: tuple[str, ...],
+) -> Outcome:
+    before: list[LineRange] = []
+    after: list[LineRange] = []
+    shift = 0
+    for start, end, put in splices:
+        first = page.line_at(start) + 1
+        before.append(_range(first, page.view[start:end]))
+        after.append(_range(first + shift, put))
+        shift += put.count("\n") - page.view.count("\n", start, end)
+    if document.ending != "\n" and adapted and any("\n" in put for _, _, put in splices):
+        adapted = (*adapted, "the file's line endings kept")
+    return Outcome(document.splice(splices), rung, adapted, tuple(before), tuple(after))
+
+
+def _range(first: int, text: str) -> LineRange:
+    return LineRange(first, first + text.count("\n") - (text.endswith("\n") and len(text) > 0))
