@@ -1,0 +1,98 @@
+"""The environment that children get: the person's own, without secrets or anything that waits for them."""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Literal, TypeAlias
+
+MARK = "SPAWN_MARK"
+"""The variable by which the descendants of a child are recognised, also after they left its process group."""
+
+Verdict: TypeAlias = Literal["keep", "strip", "ask-config"]
+
+_SECRET_WORDS = frozenset(
+    {
+        *("KEY", "APIKEY", "TOKEN", "SECRET", "SECRETS", "SECRETKEY", "ACCESSKEY"),
+        *("PASSWORD", "PASSWORDS", "PASSWD", "PASSPHRASE", "CREDENTIAL", "CREDENTIALS", "CREDS"),
+        *("COOKIE", "COOKIES", "WEBHOOK", "WEBHOOKS", "AUTHORIZATION", "DSN"),
+    }
+)
+_SECRET_ENDS = frozenset({"AUTH", "PWD", "PAT"})
+"""Words that tell of a secret only as the last of several: BASIC_AUTH, MYSQL_PWD; not PWD."""
+_SECRET_NAMES = frozenset(
+    {"DATABASE_URL", "PGPASSWORD", "SSHPASS", "CONNECTION_STRING", "GIT_CONFIG_PARAMETERS"}
+)
+_NOT_SECRET = frozenset({"OLDPWD"})
+_ON_REQUEST = frozenset({"SSH_AUTH_SOCK", "SSH_AGENT_PID", "GPG_AGENT_INFO"})
+"""Doors to a person's keys: passed only where the settings name them."""
+_WORD = re.compile(r"[A-Za-z]+|[0-9]+")
+_WITH_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
+_PROXY = re.compile(r"_proxy$", re.IGNORECASE)
+
+_FIXED: Mapping[str, str] = {
+    # Nothing may wait for a person: there is no terminal.
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_EDITOR": "false",
+    "EDITOR": "false",
+    "VISUAL": "false",
+    "PAGER": "cat",
+    "GIT_PAGER": "cat",
+    "MANPAGER": "cat",
+    "SYSTEMD_PAGER": "cat",
+    "SSH_ASKPASS_REQUIRE": "never",
+    # Output goes to a pipe: no colours, no redrawing.
+    "TERM": "dumb",
+}
+_DEFAULTS: Mapping[str, str] = {
+    # A program that is ended for time should have printed what it had to say.
+    "PYTHONUNBUFFERED": "1",
+}
+_DROPPED = frozenset(
+    {
+        *("FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS", "COLUMNS", "LINES", "COLORTERM"),
+        *("SSH_ASKPASS", "GIT_ASKPASS", "SUDO_ASKPASS", "GIT_SEQUENCE_EDITOR"),
+        *("OLDPWD", "PWD", "SHLVL", "_", "__PYVENV_LAUNCHER__", MARK),
+    }
+)
+_OWN = ("KCODE_",)
+
+
+def classify(name: str) -> Verdict:
+    """Say what becomes of a variable by its name: kept, stripped, or passed only where the settings name it.
+
+    Secret words count as whole words: API_KEY is a secret, KEYBOARD_LAYOUT is not.
+    """
+    upper = name.upper()
+    if upper in _ON_REQUEST:
+        return "ask-config"
+    words = _WORD.findall(upper)
+    if (
+        upper in _SECRET_NAMES
+        or upper.endswith(("_DATABASE_URL", "_CONNECTION_STRING"))
+        or not _SECRET_WORDS.isdisjoint(words)
+        or (len(words) > 1 and words[-1] in _SECRET_ENDS and upper not in _NOT_SECRET)
+        or any("PASSWORD" in word for word in words)
+    ):
+        return "strip"
+    return "keep"
+
+
+def holds_password(name: str, value: str) -> bool:
+    """Whether a variable holds an address with a password in it; proxies are needed and stay."""
+    return "://" in value and not _PROXY.search(name) and _WITH_PASSWORD.search(value) is not None
+
+
+def clean_environment(source: Mapping[str, str], pass_env: Collection[str] = ()) -> dict[str, str]:
+    """Return the environment for a child.
+
+    Args:
+        source: where it is taken from, as a rule `os.environ`.
+        pass_env: names that are let through although they look like secrets; kcode's own never are.
+    """
+    kept = dict(_DEFAULTS)
+    for name, value in source.items():
+        if name in _DROPPED or name.startswith(_OWN):
+            continue
+        if name in pass_env or (classify(name) == "keep" and not holds_password(name, value)):
+            kept[name] = value
+    kept.update(_FIXED)
+    return kept
