@@ -4,6 +4,7 @@ The main agent and every sub-agent are this class.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -130,12 +131,17 @@ class Agent:
         self._turn = asyncio.create_task(self._run(text, images))
         try:
             await asyncio.wait({self._turn})
+            if not self._turn.cancelled():
+                return self._turn.result()
+            # Cancelled before its first line ran.
+            ended = TurnEnded(agent=self.name, stop_reason="cancelled", note="Interrupted.")
+            await self.emit(ended)
         except asyncio.CancelledError:
             self._turn.cancel()
             await uninterrupted(_done(self._turn))
             raise
         else:
-            return self._turn.result()
+            return ended
         finally:
             self._turn = None
 
@@ -168,7 +174,9 @@ class Agent:
             duration_ms=int((self._spec.clock.monotonic() - began) * 1000),
             api_ms=progress.api_ms,
         )
-        await uninterrupted(self._end(ended))
+        # A second cancel while the turn is being closed has nothing left to stop.
+        with contextlib.suppress(asyncio.CancelledError):
+            await uninterrupted(self._end(ended))
         return ended
 
     async def _end(self, ended: TurnEnded) -> None:

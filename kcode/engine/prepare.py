@@ -6,7 +6,7 @@ from typing import cast
 
 from pydantic import JsonValue, ValidationError
 
-from kcode.arguments import ArgumentsError, nearest, parse
+from kcode.arguments import ArgumentsError, nearest, parse, resolve
 from kcode.engine.ports import Ports
 from kcode.types.errors import ToolError
 from kcode.types.messages import Repair, ToolCall
@@ -37,7 +37,7 @@ async def prepare(ports: Ports, call: ToolCall) -> Prepared | ToolOutput:
             return text_output(_unknown(ports.tools, call.name), is_error=True)
         repairs = (Repair(place="arguments", kind="tool-name", detail=f"{call.name} -> {tool.name}"),)
     try:
-        parsed = parse(call.arguments, tool.args.model_json_schema())
+        parsed = parse(call.arguments, tool.args.model_json_schema(), read_only=tool.read_only)
         arguments = tool.args.model_validate(parsed.value)
         invocation = await tool.prepare(arguments, PrepareContext(ports.environment, ports.state))
     except (ArgumentsError, ToolError) as error:
@@ -52,12 +52,8 @@ async def prepare(ports: Ports, call: ToolCall) -> Prepared | ToolOutput:
 
 def _meant(tools: Mapping[str, AnyTool], name: str) -> AnyTool | None:
     """Find the tool whose name differs only in case, separators or a namespace in front of it."""
-    wanted = _plain(name)
-    return next((tool for known, tool in tools.items() if _plain(known) == wanted), None)
-
-
-def _plain(name: str) -> str:
-    return "".join(c for c in name.removeprefix("functions.").lower() if c.isalnum())
+    known = resolve(name, tools)
+    return tools[known] if known is not None else None
 
 
 def _unknown(tools: Mapping[str, AnyTool], name: str) -> str:

@@ -156,6 +156,8 @@ class Tool(Generic[A]):
     """The model of its arguments; the JSON schema that the model sees is made from it."""
     prepare: Callable[[A, PrepareContext], Awaitable[Invocation]]
     """Say what a call would do; raises ToolError, with a text for the model, if it cannot work."""
+    read_only: bool = False
+    """Whether no call of it ever changes anything."""
     order: int = 100
     """Where it stands in the list that the model sees; the list never changes its order within a session."""
     summary: Callable[[Mapping[str, Any]], str] | None = None

@@ -1,0 +1,3 @@
+from engine_bench import bench
+
+__all__ = ["bench"]
