@@ -2,7 +2,7 @@
 
 import re
 
-_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|([nrt]))")
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([nrt]))")
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t"}
 _CONTROLS = {code: f"\\{letter}" for letter, code in _LETTERS.items()}
 
@@ -34,10 +34,11 @@ def unescape_name(text: str) -> str:
 
 
 def _unescape(match: re.Match[str]) -> str:
-    byte, mark, letter = match.groups()
+    byte, mark, far_mark, letter = match.groups()
     if letter:
         return _LETTERS[letter]
-    if mark:
-        return chr(int(mark, 16))
+    if mark or far_mark:
+        code = int(mark or far_mark, 16)
+        return chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else match[0]
     code = int(byte, 16)
     return chr(code if code < 0x80 else code + 0xDC00)
