@@ -1,0 +1,180 @@
+"""A repository that names programs in every place git looks at must not see one of them start."""
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from kcode.process import git
+from kcode.process.environ import clean_environment
+from kcode.process.spawn import Finished, run
+
+
+class Trap:
+    """A repository whose configuration and hooks all name a program that leaves a trace."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "repo"
+        self.trace = folder / "trace"
+        self.program = folder / "program"
+        self.env = clean_environment({**os.environ, "HOME": str(folder), "TRACE": str(self.trace)})
+
+    async def plain(self, *arguments: str) -> Finished:
+        return await run(["git", *arguments], cwd=self.folder, env=self.env)
+
+    async def hardened(self, arguments: Sequence[str], cwd: Path | None = None) -> Finished:
+        listing = await run(git.command(git.DRIVERS_QUERY), cwd=self.folder, env=self.env)
+        drivers = git.driver_settings(listing.stdout.decode())
+        return await run(git.command(arguments, drivers=drivers), cwd=cwd or self.folder, env=self.env)
+
+    def traces(self) -> set[str]:
+        return set(self.trace.read_text().split()) if self.trace.exists() else set()
+
+
+def _executable(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+@pytest.fixture
+async def trap(tmp_path: Path) -> Trap:
+    made = Trap(tmp_path)
+    made.folder.mkdir()
+    for arguments in (
+        ("init", "-q", "-b", "main"),
+        ("config", "user.email", "a@example.org"),
+        ("config", "user.name", "a"),
+    ):
+        await made.plain(*arguments)
+    (made.folder / ".gitattributes").write_text("*.txt filter=evil diff=evil merge=evil\n")
+    (made.folder / "a.txt").write_text("one\n")
+    await made.plain("add", ".")
+    await made.plain("commit", "-q", "-m", "first")
+    (made.folder / "a.txt").write_text("two\n")
+
+    _executable(made.program, '#!/bin/sh\necho "$1" >>"$TRACE"\ncat 2>/dev/null\nexit 0\n')
+    names = {
+        "core.fsmonitor": "fsmonitor",
+        "core.sshCommand": "ssh",
+        "core.editor": "editor",
+        "diff.external": "diff-external",
+        "diff.evil.command": "diff-command",
+        "diff.evil.textconv": "textconv",
+        "filter.evil.clean": "clean",
+        "filter.evil.smudge": "smudge",
+        "merge.evil.driver": "merge-driver",
+        "gpg.program": "gpg",
+        "credential.helper": "credential",
+    }
+    for key, name in names.items():
+        await made.plain("config", key, f"{made.program} {name}")
+    await made.plain("config", "commit.gpgSign", "true")
+    hooks = made.folder / ".git" / "hooks"
+    hooks.mkdir(exist_ok=True)
+    for hook in (
+        "pre-commit",
+        "post-index-change",
+        "post-checkout",
+        "commit-msg",
+        "post-commit",
+        "reference-transaction",
+    ):
+        _executable(hooks / hook, f'#!/bin/sh\necho hook-{hook} >>"$TRACE"\n')
+    made.trace.unlink(missing_ok=True)
+    return made
+
+
+COMMANDS: list[list[str]] = [
+    ["status", "--porcelain"],
+    ["diff"],
+    ["diff", "--cached"],
+    ["log", "-p"],
+    ["show"],
+    ["grep", "two"],
+    ["blame", "a.txt"],
+    ["ls-files", "-m"],
+    ["add", "a.txt"],
+    ["commit", "-q", "-a", "-m", "second"],
+    ["stash"],
+    ["checkout", "-q", "-b", "other"],
+    ["branch", "third"],
+    ["fetch", "ssh://nowhere.invalid/x"],
+    ["rev-parse", "HEAD"],
+]
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=lambda a: " ".join(a[:2]))
+async def test_no_program_of_the_repository_starts(trap: Trap, arguments: list[str]) -> None:
+    await trap.hardened(arguments)
+
+    assert trap.traces() == set()
+
+
+async def test_without_the_hardening_the_same_repository_runs_its_programs(trap: Trap) -> None:
+    await trap.plain("status")
+    await trap.plain("commit", "-q", "-a", "-m", "second", "--no-gpg-sign")
+
+    assert {"fsmonitor", "hook-pre-commit"} <= trap.traces()
+
+
+async def test_a_bare_repository_in_a_sub_folder_is_not_entered(trap: Trap) -> None:
+    inner = trap.folder / "docs"
+    await trap.plain("init", "-q", "--bare", str(inner))
+    await trap.plain("config", "--file", str(inner / "config"), "core.bare", "false")
+    await trap.plain("config", "--file", str(inner / "config"), "core.worktree", str(inner))
+    await trap.plain("config", "--file", str(inner / "config"), "core.fsmonitor", f"{trap.program} inner")
+    trap.trace.unlink(missing_ok=True)
+
+    result = await trap.hardened(["status"], cwd=inner)
+
+    assert result.status != 0
+    assert trap.traces() == set()
+
+
+async def test_a_sub_module_with_programs_of_its_own_does_not_run_them(trap: Trap, tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    library.mkdir()
+    await run(["git", "init", "-q", "-b", "main"], cwd=library, env=trap.env)
+    (library / "b").write_text("b\n")
+    await run(["git", "add", "."], cwd=library, env=trap.env)
+    identity = ["-c", "user.email=a@example.org", "-c", "user.name=a"]
+    await run(["git", *identity, "commit", "-q", "-m", "x"], cwd=library, env=trap.env)
+    added = await trap.plain(
+        "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(library), "sub"
+    )
+    assert added.status == 0, added.stderr
+    for where in ("config", "HEAD"):
+        assert (trap.folder / ".git" / "modules" / "sub" / where).exists()
+    await run(
+        ["git", "config", "core.fsmonitor", f"{trap.program} sub"], cwd=trap.folder / "sub", env=trap.env
+    )
+    (trap.folder / "sub" / "b").write_text("changed\n")
+    trap.trace.unlink(missing_ok=True)
+
+    for arguments in (["status"], ["diff"], ["diff", "--stat"], ["commit", "-q", "-m", "y"]):
+        await trap.hardened(arguments)
+
+    assert trap.traces() == set()
+
+
+async def test_a_program_that_runs_git_itself_is_covered_through_its_environment(trap: Trap) -> None:
+    env = git.environment(trap.env, drivers={"filter.evil.clean": "", "filter.evil.required": "false"})
+
+    await run(["git", "status"], cwd=trap.folder, env=env)
+
+    assert trap.traces() == set()
+
+
+async def test_what_is_allowed_stays_as_the_repository_has_it(trap: Trap) -> None:
+    assert "core.hooksPath=/dev/null" in git.command(["status"])
+    assert "core.hooksPath=/dev/null" not in git.command(["status"], allow=["core.hooksPath"])
+
+
+def test_settings_that_a_person_already_hands_to_git_are_kept() -> None:
+    env = git.environment({"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "a.b", "GIT_CONFIG_VALUE_0": "c"})
+
+    assert env["GIT_CONFIG_KEY_0"] == "a.b"
+    assert env["GIT_CONFIG_KEY_1"] in git.SETTINGS
+    assert int(env["GIT_CONFIG_COUNT"]) == 1 + len(git.SETTINGS)
