@@ -65,6 +65,8 @@ def habits(typed: list[str], real: list[str]) -> dict[int, str]:
             if token_key(a) != token_key(b):
                 break
             _compare(a, b, learnt, refuted)
+    if learnt.keys() & _QUOTES.keys() and not refuted & _QUOTES.keys():
+        learnt |= _QUOTES
     return {a: b for a, b in learnt.items() if a not in refuted}
 
 

@@ -8,15 +8,17 @@ own lines. Likeness is used for messages only.
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
+from kcode.editing.decoration import undecorated
 from kcode.editing.elision import locate_elided
 from kcode.editing.endings import Document, open_text
+from kcode.editing.escapes import unescaped
 from kcode.editing.fold import key
 from kcode.editing.match import Page, Place, Several, locate
 from kcode.editing.merge import Merge, UnclearMergeError
 from kcode.editing.outcome import Edit, EditRefused, LineRange, Outcome, Outcomes, Rung
 from kcode.editing.placeholders import left_out
+from kcode.editing.readings import Reading
 from kcode.editing.refusal import already_applied, ambiguous, not_found, refused
-from kcode.editing.transport import Reading, undecorated, unescaped
 
 _MOST_READINGS = 64
 
@@ -141,9 +143,10 @@ def _climb(document: Document, page: Page, typed: Reading) -> Outcome:
     stages: list[Iterable[Reading]] = [
         [typed],
         bare,
+        chain.from_iterable(undecorated(one) for one in bare),
         unescaped(typed),
         chain.from_iterable(unescaped(one) for one in bare),
-        chain.from_iterable(undecorated(one) for one in unescaped(typed)),
+        chain.from_iterable(undecorated(one, swallowed=False) for one in unescaped(typed)),
     ]
     seen: set[str] = set()
     for stage in stages:
