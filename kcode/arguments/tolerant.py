@@ -12,6 +12,10 @@ _SPACE = re.compile(r"[\s\ufeff]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _CUT_NUMBER = re.compile(r"[-\d][\d.eE+-]*\Z")
 _WORD = re.compile(r"[A-Za-z_$][\w$-]*")
+_STRINGS = {
+    '"': re.compile(r'"((?:[^"\\]|\\.)*+)"', re.DOTALL),
+    "'": re.compile(r"'((?:[^'\\]|\\.)*+)'", re.DOTALL),
+}
 _HEX = {"x": 2, "u": 4, "U": 8}
 _JSON_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _PYTHON_ESCAPES = {
@@ -194,16 +198,11 @@ class Reader:
         self._strings += 1
         if quote == "'":
             self._note("python")
-        start = self.position + 1
-        end = start
-        while True:
-            if end >= len(self.text):
-                raise CutError(len(self.text), None)
-            if self.text[end] == quote:
-                break
-            end += 2 if self.text[end] == "\\" else 1
-        self.position = end + 1
-        return self._unescape(self.text[start:end])
+        whole = _STRINGS[quote].match(self.text, self.position)
+        if whole is None:
+            raise CutError(len(self.text), None)
+        self.position = whole.end()
+        return self._unescape(whole.group(1))
 
     def _unescape(self, raw: str) -> str:
         if not self._python and not raw.isprintable() and any(char < " " for char in raw):
