@@ -33,7 +33,7 @@ _TOKEN = re.compile(
 )
 _ASCII_CONTROLS = bytes(c for c in range(128) if (c < 32 and c not in b"\t\n") or c == 127)
 _PENDING = re.compile(
-    "(?:\r|[\u200c\u200d]|(?:\x1b\\[|\x9b)[0-?]*[ -/]*|\x1b[ -/]*|(?:\x1b[]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\n]*)$"
+    "(?:\r|[\u200c\u200d]|(?:\x1b\\[|\x9b)[0-?]*[ -/]*|\x1b[ -/]*|(?:\x1b[]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\n]*)\\Z"
 )
 _MAX_PENDING = 4096
 _PICTURES = 0x2400
@@ -150,9 +150,15 @@ class _Scan:
             match = _TOKEN.match(text, suspect.start())
             if match is None:  # pragma: no cover - every suspect starts a token
                 break
-            out.append(text[at : match.start()])
+            if match.start() > at:
+                out.append(text[at : match.start()])
             at = self._end(match)
-            out.append(self._replacement(match, at))
+            # A character belongs to what is kept before it, and only if nothing was taken out between them.
+            near = match.start() > 0 and _SUSPECT.match(text[match.start() - 1]) is None
+            near = near or match.lastgroup == "joiner"
+            replacement = self._replacement(match, at, out[-1][-1] if out and near else "")
+            if replacement:
+                out.append(replacement)
         out.append(text[at:])
         return "".join(out)
 
@@ -166,11 +172,11 @@ class _Scan:
             return len(self._text)
         return end.start() if end[0] == "\n" else end.end()
 
-    def _replacement(self, match: re.Match[str], end: int) -> str:
+    def _replacement(self, match: re.Match[str], end: int, before: str) -> str:
         kind, token = match.lastgroup, match[0]
         if kind is None:
             return "\n"
-        if kind in {"joiner", "selector"} and self._belongs(match.start(), end):
+        if kind in {"joiner", "selector"} and self._belongs(token, before, end):
             return token
         if kind in {"joiner", "selector", "other"}:
             self.hidden += 1
@@ -180,20 +186,19 @@ class _Scan:
         self.hidden += len(token)
         return "".join(_escape(c) if ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 else c for c in token)
 
-    def _belongs(self, at: int, end: int) -> bool:
+    def _belongs(self, char: str, before: str, end: int) -> bool:
         """Whether an invisible character does its proper work: joining an emoji or letters of joining scripts."""
-        before = self._text[at - 1] if at else ""
-        after = self._text[end] if end < len(self._text) else ""
         if not before:
             return False
-        if self._text[at] == "\ufe0f":
-            return not _SUSPECT.match(before)
+        if char == "\ufe0f":
+            return before != "\n" and _SUSPECT.match(before) is None
+        after = self._text[end : end + 1]
+        if not after or _SUSPECT.match(after):
+            return False
         if _JOINING_SCRIPTS.match(before):
-            return bool(after) and unicodedata.category(after)[0] == "L"
-        return self._text[at] == "\u200d" and _is_picture(before) and _is_picture(after)
+            return unicodedata.category(after)[0] == "L"
+        return char == "\u200d" and (before == "\ufe0f" or _is_picture(before)) and _is_picture(after)
 
 
 def _is_picture(char: str) -> bool:
-    return char == "\ufe0f" or (
-        bool(char) and char >= "\u2190" and unicodedata.category(char) in {"So", "Sk"}
-    )
+    return char >= "\u2190" and unicodedata.category(char) in {"So", "Sk"}

@@ -1,0 +1,71 @@
+"""How many cells text takes on a terminal, and cutting and padding it to a number of them."""
+
+
+def cell_width(text: str) -> int:
+    """Return the cells that one line of sanitised text takes."""
+    if text.isascii():
+        return len(text)
+    from wcwidth import wcswidth  # noqa: PLC0415 - tables that plain text does not need
+
+    width = wcswidth(text)
+    return width if width >= 0 else sum(_char_width(c) for c in text)
+
+
+def cut(text: str, cells: int, ellipsis: str = "…") -> str:
+    """Return text that takes at most `cells` cells; what was cut ends in `ellipsis`."""
+    if cell_width(text) <= cells:
+        return text
+    room = cells - cell_width(ellipsis)
+    if room < 0:
+        return ""
+    return _fit(text, room) + ellipsis
+
+
+def pad(text: str, cells: int, *, align: str = "<") -> str:
+    """Return text that takes exactly `cells` cells.
+
+    Args:
+        text: one line.
+        cells: the width.
+        align: "<" to the left, ">" to the right, "^" to the middle.
+    """
+    text = cut(text, cells)
+    missing = cells - cell_width(text)
+    left = {"<": 0, ">": missing, "^": missing // 2}[align]
+    return " " * left + text + " " * (missing - left)
+
+
+def wrap(text: str, cells: int) -> list[str]:
+    """Break text into pieces of at most `cells` cells, inside words too; nothing is lost."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        rest = line
+        while cell_width(rest) > cells:
+            # A character wider than the space still has to go somewhere.
+            piece = _fit(rest, cells) or rest[:1]
+            lines.append(piece)
+            rest = rest[len(piece) :]
+        lines.append(rest)
+    return lines
+
+
+def _char_width(char: str) -> int:
+    if char.isascii():
+        return 1
+    from wcwidth import wcwidth  # noqa: PLC0415 - see cell_width
+
+    return max(wcwidth(char), 0)
+
+
+def _fit(text: str, cells: int) -> str:
+    """Return the longest beginning of text that takes at most `cells`, not ending within a joined character."""
+    if text.isascii():
+        return text[:cells]
+    used = 0
+    for at, char in enumerate(text):
+        used += _char_width(char)
+        if used > cells:
+            while at > 0 and text[at - 1] == "\u200d":
+                at -= 2  # noqa: PLW2901 - the joiner and what it joins go together
+            return text[: max(at, 0)]
+    return text
