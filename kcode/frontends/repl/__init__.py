@@ -1,0 +1,1 @@
+"""The terminal: a prompt that stays usable while the agent works above it."""

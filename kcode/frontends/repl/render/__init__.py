@@ -1,0 +1,1 @@
+"""Events as text: a module per family, each returning lines with ANSI styles."""

@@ -1,0 +1,93 @@
+"""What happens around the answer: prompts, ends of turns, retries, notices, sub-agents."""
+
+from rich.text import Text
+
+from kcode.frontends.repl.render.canvas import Canvas, indented, one_line, safe, styled
+from kcode.types.events import (
+    AgentFinished,
+    AgentStarted,
+    Compacted,
+    ContextTrimmed,
+    Notice,
+    Retrying,
+    TurnEnded,
+)
+
+_LEVEL = {"info": "dim", "warning": "yellow", "error": "red"}
+
+
+def prompt(canvas: Canvas, text: str, columns: int) -> str:
+    """Draw what the person said."""
+    sign = canvas.glyphs.shell if text.startswith("!") else canvas.glyphs.prompt
+    words = text.removeprefix("!")
+    drawn = canvas.draw(styled(words, "bold"), width=max(1, columns - 3))
+    return "\n" + indented(drawn, f"{sign} ")
+
+
+def ended(canvas: Canvas, event: TurnEnded, columns: int) -> str:
+    """Draw how a turn ended, where that is not simply an answer."""
+    if event.stop_reason == "cancelled":
+        return below(
+            canvas, f"Interrupted {canvas.glyphs.dot} what should kcode do instead?", columns, "yellow"
+        )
+    if event.error is not None:
+        hint = " It may work if you try again." if event.error.transient else ""
+        return "\n" + below(canvas, f"{event.error.message}{hint}", columns, "red")
+    if event.stop_reason == "end_turn" and not event.note:
+        return ""
+    words = event.note or f"The turn ended early: {event.stop_reason.replace('_', ' ')}."
+    return "\n" + below(canvas, words, columns, "yellow")
+
+
+def retrying(canvas: Canvas, event: Retrying, columns: int, *, shown: bool) -> str:
+    """Draw that a request is sent again; `shown` says that a part of the failed answer stands above."""
+    void = " What stands above of this answer is void." if shown else ""
+    words = (
+        f"{event.message.rstrip('.')}. Trying again in {event.delay:.0f}s "
+        f"({event.attempt} of {event.attempts}).{void}"
+    )
+    return below(canvas, words, columns, "yellow")
+
+
+def notice(canvas: Canvas, event: Notice, columns: int) -> str:
+    """Draw a word from kcode itself."""
+    return below(canvas, event.text, columns, _LEVEL[event.level])
+
+
+def compacted(canvas: Canvas, event: Compacted, columns: int) -> str:
+    """Draw that older messages were replaced by a summary."""
+    how = "cut without a summary" if event.fallback else "summarised"
+    return below(canvas, f"Older conversation {how}{_sizes(event)}.", columns, "dim")
+
+
+def trimmed(canvas: Canvas, event: ContextTrimmed, columns: int) -> str:
+    """Draw that old tool results were hidden from the model."""
+    return below(canvas, f"{len(event.hidden)} old tool results set aside{_sizes(event)}.", columns, "dim")
+
+
+def agent_started(canvas: Canvas, event: AgentStarted, columns: int) -> str:
+    """Draw that a sub-agent began."""
+    return below(canvas, f"{event.child} began: {one_line(event.task, 120)}", columns, "dim")
+
+
+def agent_finished(canvas: Canvas, event: AgentFinished, columns: int) -> str:
+    """Draw that a sub-agent ended."""
+    how = "done" if event.stop_reason == "end_turn" else event.stop_reason.replace("_", " ")
+    return below(canvas, f"{event.child}: {how}", columns, "dim")
+
+
+def below(canvas: Canvas, words: str, columns: int, style: str) -> str:
+    """Draw words under a corner, wrapped."""
+    text = Text(safe(words).strip(), style=style)
+    drawn = canvas.draw(text, width=max(1, columns - 6))
+    return indented(drawn, f"  {canvas.encodable(canvas.glyphs.corner)}  ", "     ")
+
+
+def _sizes(event: Compacted | ContextTrimmed) -> str:
+    if not event.tokens_before:
+        return ""
+    return f" ({_thousands(event.tokens_before)} to {_thousands(event.tokens_after)} tokens)"
+
+
+def _thousands(tokens: int) -> str:
+    return f"{tokens / 1000:.0f}k" if tokens >= 1000 else str(tokens)

@@ -1,0 +1,122 @@
+"""What the terminal does once everything is imported: open the conversation and connect it to the keys."""
+
+import asyncio
+import contextlib
+from dataclasses import replace
+
+from kcode.frontends.repl.approve import Approver
+from kcode.frontends.repl.complete import CommandName
+from kcode.frontends.repl.conversation import Conversation, Opener
+from kcode.frontends.repl.feed import Feed
+from kcode.frontends.repl.forms import Choice, Form
+from kcode.frontends.repl.live import Live
+from kcode.frontends.repl.opening import default_opener
+from kcode.frontends.repl.picker import pick
+from kcode.frontends.repl.questions import ask
+from kcode.frontends.repl.render.canvas import Canvas, safe
+from kcode.frontends.repl.room import Room
+from kcode.frontends.repl.talk import Talk
+from kcode.types.errors import KcodeError
+from kcode.types.events import Event, Mode
+from kcode.types.frontend import Decision, PermissionRequest
+from kcode.types.questions import Question
+
+
+class Session:
+    """The front end that a conversation talks to, from opening to closing."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._canvas = Canvas(room.theme)
+        self._live = Live(self._canvas)
+        self._feed = Feed(room.stage, self._canvas, self._live, room.status)
+        self._approver = Approver(self._feed, self._canvas, room.dialog, self._set_mode)
+        self._conversation: Conversation | None = None
+        room.stage.live = self._live.draw
+
+    async def on_event(self, event: Event) -> None:
+        """Show what happened."""
+        await self._feed.on_event(event)
+
+    async def decide(self, request: PermissionRequest) -> Decision:
+        """Ask whether a call may run."""
+        return await self._approver.decide(request)
+
+    async def ask(self, question: Question) -> str | None:
+        """Ask something else."""
+        return await ask(self._room.dialog, question)
+
+    async def run(self) -> None:
+        """Open the conversation and do what the person sends, for ever."""
+        room = self._room
+        room.spawn(self._feed.tick())
+        conversation = await self._open(room.opener or default_opener())
+        if conversation is None:
+            room.leave(1)
+            return
+        self._conversation = conversation
+        talk = Talk(
+            conversation, self._feed, self._canvas, room.prompt, root=room.options.cwd, leave=room.leave
+        )
+        room.closing += [conversation.close, talk.stop]
+        self._connect(talk, conversation)
+        await self._begin(conversation)
+        for text in room.early:
+            talk.submit(text)
+        room.note("")
+        room.spawn(self._branch(conversation))
+        await talk.run()
+
+    async def _open(self, opener: Opener) -> Conversation | None:
+        """Open the conversation; None if it cannot be opened and the person gives up."""
+        options = self._room.options
+        if options.resume == "":
+            options = replace(options, resume=None)
+        while True:
+            try:
+                return await opener(options, self)
+            except KcodeError as error:
+                form = Form(
+                    "kcode cannot start", (Choice("Try again"), Choice("Leave")), body=safe(str(error))
+                )
+                answer = await self._room.dialog.ask(form)
+                if answer is None or answer.picks == (1,):
+                    self._feed.note(str(error), "red")
+                    return None
+
+    def _connect(self, talk: Talk, conversation: Conversation) -> None:
+        """Let the keys reach the conversation."""
+        room, actions = self._room, self._room.actions
+        room.commands = [
+            CommandName(c.name, c.description, c.hint, c.aliases) for c in conversation.commands()
+        ]
+        room.status.model, room.status.window = safe(conversation.model.id), conversation.model.window
+        room.status.mode = conversation.mode
+        actions.submit, actions.take_back = talk.submit, talk.take_back
+        actions.busy, actions.interrupt = lambda: talk.busy, talk.interrupt
+        actions.cycle_mode, actions.unfold = talk.cycle_mode, self._feed.unfold
+        actions.todos = self._feed.toggle_todos
+        actions.rewind = lambda: talk.submit("/rewind")
+        room.dialog.on_interrupt = talk.interrupt
+        talk.after = lambda: room.spawn(self._branch(conversation))
+
+    async def _begin(self, conversation: Conversation) -> None:
+        """Pick a stored session if asked to, and show where an earlier conversation stood."""
+        if self._room.options.resume == "":
+            chosen = await pick(self._room.dialog, conversation.sessions())
+            if chosen:
+                try:
+                    await conversation.resume(chosen)
+                except KcodeError as error:
+                    self._feed.note(str(error), "red")
+        self._feed.take_up(conversation.state)
+
+    async def _branch(self, conversation: Conversation) -> None:
+        with contextlib.suppress(KcodeError, OSError, asyncio.TimeoutError):
+            self._room.status.branch = safe(await conversation.git_line())
+            self._room.stage.redraw()
+
+    async def _set_mode(self, mode: Mode) -> None:
+        if self._conversation is not None:
+            await self._conversation.set_mode(mode)
+            self._room.status.mode = mode

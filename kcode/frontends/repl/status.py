@@ -1,0 +1,72 @@
+"""The line at the bottom: mode, model, how full the window is, money, branch."""
+
+from dataclasses import dataclass
+
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+
+from kcode.frontends.repl.theme import Theme
+
+FULL = 80
+"""Percent of the window from which on the number is coloured."""
+
+
+@dataclass(slots=True)
+class Status:
+    """What the status line shows; `used` and `window` are tokens, `cost` US dollars.
+
+    `note` stands in place of everything for as long as it is set.
+    """
+
+    theme: Theme
+    mode: str = "default"
+    model: str = ""
+    used: int = 0
+    window: int = 0
+    cost: float | None = None
+    branch: str = ""
+    note: str = ""
+
+    @property
+    def percent(self) -> int:
+        """How full the window is."""
+        return round(100 * self.used / self.window) if self.window else 0
+
+    def line(self) -> StyleAndTextTuples:
+        """Return the line, the most important first: a narrow terminal cuts its end."""
+        if self.note:
+            return [("class:warn", f"  {self.note}")]
+        parts: list[tuple[str, str]] = []
+        if self.mode != "default":
+            parts.append(("class:danger" if self.mode == "bypassPermissions" else "class:mode", self._mode()))
+        if self.model:
+            parts.append(("class:status", self.model))
+        if self.used and self.window:
+            parts.append(
+                ("class:warn" if self.percent >= FULL else "class:status", f"{self.percent}% context")
+            )
+        if self.cost:
+            parts.append(("class:status", money(self.cost)))
+        if self.branch:
+            parts.append(("class:status", self.branch))
+        line: StyleAndTextTuples = [("", "  ")]
+        for i, part in enumerate(parts):
+            if i:
+                line.append(("class:status", f" {self.theme.glyphs.dot} "))
+            line.append(part)
+        return line
+
+    def _mode(self) -> str:
+        glyphs = self.theme.glyphs
+        words = {
+            "acceptEdits": f"{glyphs.accept} accept edits",
+            "plan": f"{glyphs.pause} plan mode",
+            "auto": f"{glyphs.accept} auto mode",
+            "dontAsk": f"{glyphs.pause} don't ask",
+            "bypassPermissions": f"{glyphs.accept} no permission checks",
+        }
+        return f"{words.get(self.mode, self.mode)} (Shift-Tab)"
+
+
+def money(dollars: float) -> str:
+    """Return an amount with as many digits as it needs."""
+    return f"${dollars:.2f}" if dollars >= 0.1 else f"${dollars:.4f}"
