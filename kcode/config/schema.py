@@ -1,0 +1,215 @@
+"""The keys of a settings file: Claude Code's names where it has one, and kcode's own."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic.alias_generators import to_camel
+
+from kcode.config.positions import locate
+from kcode.types.errors import ConfigError
+from kcode.types.events import Mode
+
+
+class Section(BaseModel):
+    """A JSON object of settings; keys that it does not know are left alone."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel)
+
+
+class Permissions(Section):
+    """Who is asked before what."""
+
+    allow: tuple[str, ...] = ()
+    ask: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    default_mode: Mode | None = None
+    additional_directories: tuple[str, ...] = ()
+    disable_bypass_permissions_mode: Literal["disable"] | None = None
+
+
+class StatusLine(Section):
+    """A command whose output stands under the prompt; `refresh_interval` in seconds."""
+
+    type: Literal["command"] = "command"
+    command: str
+    padding: int = 0
+    refresh_interval: float | None = Field(default=None, gt=0)
+
+
+class Settings(Section):
+    """Everything a settings file can say; the defaults are what holds where none says anything."""
+
+    permissions: Permissions = Permissions()
+    """Permission rules, the mode at the start and further folders to work in."""
+    env: Mapping[str, str] = Field(default_factory=dict)
+    """Variables for every command that kcode runs."""
+    pass_env: tuple[str, ...] = ()
+    """Names of variables that commands get though they look like secrets."""
+    model: str | None = None
+    """The model, as the endpoint names it."""
+    fallback_model: str | tuple[str, ...] = ()
+    """Models to ask where the first one is overloaded."""
+    base_url: str | None = None
+    """An OpenAI-compatible endpoint."""
+    headers: Mapping[str, str] = Field(default_factory=dict)
+    """Further headers of every request to it."""
+    vendor: str | None = None
+    """A known endpoint by name: moonshot, moonshot-cn, kimi-code, openai, openrouter."""
+    api_key_helper: str | None = None
+    """A command that prints the key."""
+    context_window: int | None = Field(default=None, ge=1024)
+    """The model's window in tokens, where kcode does not know it."""
+    detect_local_servers: bool = True
+    """Look for a model server on this machine where no endpoint is set."""
+    cleanup_period_days: int = Field(default=30, ge=0)
+    """Sessions that were not touched for so many days are deleted; 0 keeps none."""
+    hooks: Mapping[str, tuple[JsonValue, ...]] = Field(default_factory=dict)
+    """Commands to run at events, in Claude Code's form."""
+    disable_all_hooks: bool = False
+    """Run no hook and no status line."""
+    status_line: StatusLine | None = None
+    """A command that draws the status line."""
+    sandbox: Mapping[str, JsonValue] = Field(default_factory=dict)
+    """How commands are fenced in."""
+    auto_compact_enabled: bool = True
+    """Summarise the older conversation when the window fills up."""
+    include_co_authored_by: bool = True
+    """Name kcode in the commits that it makes."""
+    respond_to_bash_commands: bool = True
+    """Show the model what a command typed with ! printed, and let it answer."""
+    language: str | None = None
+    """The language to answer in."""
+    theme: str = "auto"
+    """The colours of the terminal."""
+    editor_mode: Literal["normal", "emacs", "vim"] = "normal"
+    """The keys of the prompt."""
+    enable_all_project_mcp_servers: bool = False
+    """Start every server of a trusted project's .mcp.json."""
+    enabled_mcpjson_servers: tuple[str, ...] = ()
+    """Servers of .mcp.json that are started."""
+    disabled_mcpjson_servers: tuple[str, ...] = ()
+    """Servers of .mcp.json that are not started."""
+
+    @property
+    def fallback_models(self) -> tuple[str, ...]:
+        """The fall-back models as a list."""
+        return (self.fallback_model,) if isinstance(self.fallback_model, str) else self.fallback_model
+
+
+_SECTIONS: Mapping[str, type[Section]] = {"permissions": Permissions, "statusLine": StatusLine}
+_EXPECTED = {
+    "string_type": "a text in double quotes",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "tuple_type": "a list: [ ... ]",
+    "dict_type": "an object: { ... }",
+    "mapping_type": "an object: { ... }",
+    "model_type": "an object: { ... }",
+    "missing": "there",
+}
+
+
+def names(section: type[Section] = Settings) -> Sequence[str]:
+    """The keys of a section as files spell them."""
+    return [field.alias or name for name, field in section.model_fields.items()]
+
+
+def check(data: Mapping[str, Any], text: str, name: str) -> None:
+    """Check the types of one file's values.
+
+    Raises:
+        ConfigError: one of them is wrong; the text names the place and what is expected there.
+    """
+    try:
+        Settings.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=True)[0]
+        missing = first["type"] == "missing"
+        path = list(first["loc"]) if missing else _path(data, first["loc"])
+        expected = _expected(first["type"], cast("Mapping[str, Any]", first.get("ctx") or {}), first["msg"])
+        value = "missing" if missing else _shown(first["input"])
+        raise ConfigError(
+            f"{_place(name, text, path)}: {'.'.join(map(str, path))} must be {expected}, but is {value}. "
+            "Correct it, or remove it to use the default."
+        ) from error
+
+
+def _place(name: str, text: str, path: Sequence[str | int]) -> str:
+    if not text:
+        return name
+    line, column = locate(text, path)
+    return f"{name}:{line}:{column}"
+
+
+def _path(data: object, loc: Sequence[str | int]) -> list[str | int]:
+    """Leave out of an error's place what pydantic adds for unions."""
+    path: list[str | int] = []
+    for step in loc:
+        if isinstance(step, int) or (isinstance(data, dict) and step in data):
+            path.append(step)
+            try:
+                data = cast("Any", data)[step]
+            except (LookupError, TypeError):
+                break
+    return path or [str(step) for step in loc]
+
+
+def _expected(kind: str, context: Mapping[str, Any], message: str) -> str:
+    if kind in _EXPECTED:
+        return _EXPECTED[kind]
+    if kind == "literal_error":
+        return f"one of {context.get('expected')}"
+    if "ge" in context or "gt" in context:
+        return f"at least {context['ge']}" if "ge" in context else f"more than {context['gt']}"
+    return message
+
+
+def _shown(value: object) -> str:
+    kinds: list[tuple[type, str]] = [(dict, "an object"), (list, "a list")]
+    for kind, word in kinds:
+        if isinstance(value, kind):
+            return word
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = repr(value) if isinstance(value, int | float) else f'"{value}"'
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def strangers(data: Mapping[str, Any], text: str, name: str) -> Sequence[str]:
+    """Warn of keys that mean nothing to kcode, with the nearest one that does."""
+    warnings = _strangers(data, Settings, (), text, name)
+    for key, section in _SECTIONS.items():
+        if isinstance(inner := data.get(key), dict):
+            warnings += _strangers(cast("Mapping[str, Any]", inner), section, (key,), text, name)
+    return warnings
+
+
+def _strangers(
+    data: Mapping[str, Any], section: type[Section], path: tuple[str, ...], text: str, name: str
+) -> list[str]:
+    known = names(section)
+    warnings: list[str] = []
+    for key in data:
+        if key in known or key == "$schema":
+            continue
+        near = nearest(key, known)
+        hint = f" Did you mean {near!r}?" if near else ""
+        place = _place(name, text, [*path, key])
+        warnings.append(f"{place}: unknown setting {'.'.join([*path, key])!r} is ignored.{hint}")
+    return warnings
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """The known word that was probably meant, "" if none is near."""
+    by_lower = {name.lower(): name for name in known}
+    found = difflib.get_close_matches(word.lower().replace("_", ""), by_lower, 1, 0.75)
+    return by_lower[found[0]] if found else ""

@@ -1,0 +1,250 @@
+"""Whether a folder's own settings, instructions and programs count.
+
+Trust is given to a folder as it is now: its real path, and the content of everything that would count. When
+one of these files changes, it is asked about again.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, cast
+
+from kcode.config.files import parse_object, read_bytes, read_object, replace_file
+from kcode.config.home import Home
+from kcode.types.errors import ConfigError
+
+ItemKind: TypeAlias = Literal["settings", "servers", "instructions", "skill", "command", "agent", "rule"]
+
+_FILES: Mapping[str, ItemKind] = {
+    ".kcode/settings.json": "settings",
+    ".kcode/settings.local.json": "settings",
+    ".claude/settings.json": "settings",
+    ".claude/settings.local.json": "settings",
+    ".mcp.json": "servers",
+    ".kcode/mcp.json": "servers",
+    "AGENTS.md": "instructions",
+    "KCODE.md": "instructions",
+    "CLAUDE.md": "instructions",
+    "CLAUDE.local.md": "instructions",
+    ".kcode/AGENTS.md": "instructions",
+    ".claude/CLAUDE.md": "instructions",
+}
+_FOLDERS: Mapping[str, ItemKind] = {
+    "skills": "skill",
+    "commands": "command",
+    "agents": "agent",
+    "rules": "rule",
+}
+_LARGEST = 4 << 20
+_MOST_ITEMS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A file that would count once its folder is trusted.
+
+    `path` is relative to the folder; `details` says in words what it would do: each command that it would run,
+    how many rules it would add.
+    """
+
+    path: str
+    kind: ItemKind
+    sha256: str
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a folder stands: trusted as a whole, or the items that are new or changed since it was."""
+
+    trusted: bool
+    items: Sequence[Item]
+    changed: Sequence[Item]
+    known: bool
+    """Whether it was trusted before."""
+
+
+def find_items(root: Path) -> Sequence[Item]:
+    """List what would count once the folder is trusted; runs nothing, follows no folder out of it."""
+    items = [_item(root, name, kind) for name, kind in _FILES.items() if os.path.lexists(root / name)]
+    for top in (".kcode", ".claude"):
+        for name, kind in _FOLDERS.items():
+            found = [_item(root, str(path.relative_to(root)), kind) for path in _walk(root / top / name)]
+            items += found[:_MOST_ITEMS]
+            if rest := found[_MOST_ITEMS:]:
+                digest = hashlib.sha256("".join(item.sha256 for item in rest).encode()).hexdigest()
+                items.append(Item(f"{top}/{name}", kind, digest, (f"{len(rest)} more files",)))
+    return items
+
+
+class Trust:
+    """The folders that a person trusts, kept in trust.json; without a place to keep it, for this run only."""
+
+    def __init__(self, home: Home) -> None:
+        self._path = home.path / "trust.json" if home.path and not home.problem else None
+        self._never = {Path("/"), *([home.user.resolve()] if home.user else [])}
+        self._session: dict[str, Mapping[str, str]] = {}
+
+    def standing(self, root: Path) -> Standing:
+        """Say how a folder stands now.
+
+        A folder without anything that would count is trusted: there is nothing to ask about.
+        """
+        items = find_items(root)
+        accepted = self._accepted(root)
+        hashes = accepted or {}
+        changed = [item for item in items if hashes.get(item.path) != item.sha256]
+        return Standing(not changed, items, changed, accepted is not None)
+
+    def accept(self, root: Path, items: Sequence[Item]) -> None:
+        """Trust a folder as the person saw it. The home folder and `/` are trusted for this run only.
+
+        Raises:
+            ConfigError: trust.json cannot be written; the folder is trusted for this run.
+        """
+        key = str(root.resolve())
+        hashes = {item.path: item.sha256 for item in items}
+        self._session[key] = hashes
+        if self._path is None or Path(key) in self._never:
+            return
+        self._save({**self._stored(), key: hashes})
+
+    def renew(self, root: Path, path: Path, before: Mapping[str, str]) -> None:
+        """Keep trusting a folder though kcode itself has just written one of its files.
+
+        `before` are the hashes by path from `hashes`, taken before the writing: what anybody else changed
+        meanwhile is not covered.
+        """
+        accepted = self._accepted(root)
+        name = str(path.relative_to(root))
+        if accepted is None or accepted.get(name) != before.get(name):
+            return
+        own = [item for item in find_items(root) if item.path == name]
+        rest = [Item(p, "settings", h) for p, h in accepted.items() if p != name]
+        self.accept(root, [*rest, *own])
+
+    def forget(self, root: Path) -> None:
+        """Take trust back; raises ConfigError."""
+        key = str(root.resolve())
+        self._session.pop(key, None)
+        if self._path is not None:
+            self._save({name: hashes for name, hashes in self._stored().items() if name != key})
+
+    def _accepted(self, root: Path) -> Mapping[str, str] | None:
+        key = str(root.resolve())
+        if key in self._session:
+            return self._session[key]
+        return None if Path(key) in self._never else self._stored().get(key)
+
+    def _stored(self) -> dict[str, Mapping[str, str]]:
+        if self._path is None:
+            return {}
+        try:
+            found = read_object(self._path)
+        except ConfigError:
+            # A file that cannot be read trusts nobody.
+            return {}
+        folders: object = found[0].get("folders") if found else None
+        if not isinstance(folders, dict):
+            return {}
+        entries = cast("dict[str, Any]", folders).items()
+        return {name: cast("dict[str, str]", hashes) for name, hashes in entries if isinstance(hashes, dict)}
+
+    def _save(self, folders: Mapping[str, Mapping[str, str]]) -> None:
+        if self._path is None:
+            return
+        text = json.dumps({"folders": folders}, indent=1) + "\n"
+        try:
+            replace_file(self._path, text.encode(), mode=0o600)
+        except OSError as error:
+            raise ConfigError(f"{self._path}: cannot be written ({error.strerror}).") from error
+
+
+def hashes(root: Path) -> Mapping[str, str]:
+    """The SHA-256 of everything in a folder that would count, by path."""
+    return {item.path: item.sha256 for item in find_items(root)}
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder, followlinks=False):
+        folders.sort()
+        links = [name for name in folders if (Path(place) / name).is_symlink()]
+        yield from (Path(place) / name for name in sorted([*files, *links]))
+
+
+def _item(root: Path, name: str, kind: ItemKind) -> Item:
+    if (root / name).is_symlink() and (root / name).is_dir():
+        target = str((root / name).resolve())
+        return Item(name, kind, hashlib.sha256(target.encode()).hexdigest(), (f"leads to {target}",))
+    try:
+        data = read_bytes(root / name, _LARGEST) or b""
+    except ConfigError as error:
+        # What cannot be read cannot be trusted as it is: its hash is that of the complaint.
+        reason = str(error)
+        return Item(name, kind, hashlib.sha256(reason.encode()).hexdigest(), (f"cannot be read: {reason}",))
+    return Item(name, kind, hashlib.sha256(data).hexdigest(), _details(data, kind))
+
+
+def _details(data: bytes, kind: ItemKind) -> tuple[str, ...]:
+    if kind not in {"settings", "servers"}:
+        return ()
+    try:
+        found = parse_object(data.decode("utf-8-sig"), "")
+    except (ConfigError, UnicodeDecodeError):
+        return ("cannot be read as JSON",)
+    return tuple(_servers(found) if kind == "servers" else _settings(found))
+
+
+def _settings(data: Mapping[str, Any]) -> Iterator[str]:
+    permissions = data.get("permissions")
+    if isinstance(permissions, dict):
+        for behaviour in ("allow", "ask", "deny"):
+            rules = cast("dict[str, Any]", permissions).get(behaviour)
+            if isinstance(rules, list) and rules:
+                yield f"{behaviour}: {', '.join(map(str, cast('list[Any]', rules)))}"
+        folders = cast("dict[str, Any]", permissions).get("additionalDirectories")
+        if isinstance(folders, list) and folders:
+            yield f"also works in: {', '.join(map(str, cast('list[Any]', folders)))}"
+    if isinstance(data.get("env"), dict):
+        variables = cast("dict[str, Any]", data["env"])
+        yield f"sets for every command: {', '.join(f'{name}={value}' for name, value in variables.items())}"
+    yield from (f"{event} hook runs: {command}" for event, command in _hooks(data.get("hooks")))
+    status = data.get("statusLine")
+    if isinstance(status, dict):
+        yield f"status line runs: {cast('dict[str, Any]', status).get('command', '')}"
+
+
+def _hooks(hooks: object) -> Iterator[tuple[str, str]]:
+    if not isinstance(hooks, dict):
+        return
+    for event, matchers in cast("dict[str, Any]", hooks).items():
+        for matcher in _dicts(matchers):
+            for hook in _dicts(matcher.get("hooks")):
+                yield event, str(hook.get("command") or hook.get("url") or hook)
+
+
+def _servers(data: Mapping[str, Any]) -> Iterator[str]:
+    servers = data.get("mcpServers")
+    if not isinstance(servers, dict):
+        return
+    for name, server in cast("dict[str, Any]", servers).items():
+        if not isinstance(server, dict):
+            continue
+        entry = cast("dict[str, Any]", server)
+        if "url" in entry:
+            yield f"server {name} at {entry['url']}"
+        else:
+            arguments = entry.get("args")
+            words = [
+                entry.get("command", ""),
+                *(cast("list[Any]", arguments) if isinstance(arguments, list) else []),
+            ]
+            yield f"server {name} runs: {' '.join(map(str, words))}"
+
+
+def _dicts(value: object) -> Iterator[Mapping[str, Any]]:
+    if isinstance(value, list):
+        yield from (cast("dict[str, Any]", v) for v in cast("list[Any]", value) if isinstance(v, dict))
