@@ -1,0 +1,1 @@
+"""What a call may do: rules, modes and the reading of shell commands. Pure; nothing here starts a process."""

@@ -1,0 +1,317 @@
+"""Whether a shell command may run. The strictest verdict of all its parts wins."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from kcode.permissions import git_words, modes, paths, readers, shell_tree
+from kcode.permissions.command_context import Context
+from kcode.permissions.command_cover import cover, exact_rule
+from kcode.permissions.command_rules import allows, forbids, forbids_text, names_word
+from kcode.permissions.danger import danger
+from kcode.permissions.path_policy import decide_path, rule_on_path
+from kcode.permissions.paths import Workspace, locate
+from kcode.permissions.rules import Behaviour, Rule, RuleSet, parse_rule
+from kcode.permissions.shell import Layer, Reading, Step, read_command
+from kcode.permissions.shell_script import Word, names
+from kcode.permissions.suggest import spell_out, suggest
+from kcode.permissions.verdict import Verdict, by_rule, strictest
+from kcode.permissions.wrappers import harmless_variable, program
+from kcode.types.events import Mode
+from kcode.types.tool import CommandNeed
+
+Recheck = Callable[[tuple[str, ...]], Verdict]
+_FOLDER_CHANGES: Final = names("cd pushd popd chdir")
+_INLINE_CODE: Final = re.compile(
+    r"system|popen|subprocess|spawn|exec|child_process|`|unlink|rmtree|remove|rmdir|shutil|urlopen|requests|eval"
+)
+_INTERPRETERS: Final = re.compile(
+    r"python[\d.]*|node|nodejs|deno|bun|perl|ruby|php|lua|osascript|tclsh|awk|gawk"
+)
+_STRICT_LISTS: Final[tuple[Behaviour, ...]] = ("deny", "ask")
+_STATE: Final = "an earlier command changed '{}', so what commands do is no longer certain"
+
+
+def decide_command(
+    need: CommandNeed,
+    mode: Mode,
+    rules: RuleSet,
+    workspace: Workspace,
+    *,
+    sandboxed: bool = False,
+    offer: bool = True,
+) -> Verdict:
+    """Decides about a shell command text; `offer` says whether to look for rules that would allow it."""
+    reading = read_command(need.command)
+    everything = next((r for r in rules.of("allow", "Bash") if r.everything), None)
+    by_mode = modes.runs_freely(mode, sandboxed=sandboxed)
+    free = by_mode or (everything is not None and mode != "plan")
+    context = Context(mode, rules, workspace, free, (str(need.cwd),))
+    verdicts = [*_forbidden_guesses(reading, rules), *_findings(reading, context, need.command)]
+    pending: list[Layer] = []
+    for step in reading.steps:
+        verdicts += _step(step, context, pending)
+        _follow(step, context)
+    if need.tainted and not by_mode:
+        verdicts.append(Verdict("ask", _STATE.format(need.tainted), need.command))
+    verdict = strictest(verdicts) if verdicts else Verdict("allow", "every part is allowed", need.command)
+    if verdict.decision == "allow":
+        return verdict if free else _second_opinion(verdict, reading, need.command)
+    if not offer:
+        return verdict
+
+    def recheck(offers: tuple[str, ...]) -> Verdict:
+        wider = rules.added("allow", [parse_rule(o) for o in offers])
+        return decide_command(need, mode, wider, workspace, sandboxed=sandboxed, offer=False)
+
+    return _with_suggestions(verdict, verdicts, pending, recheck)
+
+
+def _with_suggestions(
+    verdict: Verdict, objections: list[Verdict], pending: list[Layer], recheck: Recheck
+) -> Verdict:
+    """Rules are offered only where they lift every objection: short prefixes, else the commands as they are."""
+    asks = [v for v in objections if v.decision != "allow"]
+    if verdict.decision != "ask" or len(asks) != len(pending):
+        return verdict
+    for offer in (suggest, spell_out):
+        offers = tuple(dict.fromkeys(offer(layer.words) for layer in pending))
+        if all(offers) and recheck(offers).decision == "allow":
+            return verdict.suggesting(offers)
+    return verdict
+
+
+def _second_opinion(verdict: Verdict, reading: Reading, text: str) -> Verdict:
+    if not shell_tree.worth_asking(text):
+        return verdict
+    known = frozenset(
+        name for s in reading.steps for w in s.command.words[:1] for name in (w.raw, w.text, program(w))
+    )
+    reason = shell_tree.doubt(text, known)
+    return Verdict("ask", reason, text) if reason else verdict
+
+
+def _forbidden_guesses(reading: Reading, rules: RuleSet) -> list[Verdict]:
+    return [
+        by_rule(behaviour, rule, " ".join(guess))
+        for behaviour in _STRICT_LISTS
+        for rule in rules.of(behaviour, "Bash")
+        for guess in reading.guesses
+        if forbids_text(rule, guess)
+    ]
+
+
+def _findings(reading: Reading, context: Context, text: str) -> list[Verdict]:
+    if not context.free:
+        plan = context.mode == "plan"
+        return [Verdict("deny" if plan else "ask", f.reason, _short(f.part)) for f in reading.findings]
+    bomb = next((f for f in reading.functions if f and _calls_itself(f, text)), None)
+    found = (
+        [Verdict("ask", f"the function '{bomb}' starts itself again and again", text)]
+        if bomb is not None
+        else []
+    )
+    guarded = any(r.tool == "Bash" for r in (*context.rules.deny, *context.rules.ask))
+    if guarded and (opaque := reading.opaque):
+        reason = f"{opaque.reason}, and there are rules against some commands"
+        found.append(Verdict("ask", reason, _short(opaque.part)))
+    if any(not f.part.strip() for f in reading.findings if f.reason == "the command is empty"):
+        found.append(Verdict("ask", "the command is empty", text))
+    return found
+
+
+def _calls_itself(name: str, text: str) -> bool:
+    body = re.search(rf"{re.escape(name)}\s*\(\s*\)\s*\{{(.*?)\}}", text, re.DOTALL)
+    if body is None:
+        return False
+    called = re.search(rf"(?:^|[\s;&|({{]){re.escape(name)}(?:$|[\s;&|)}}])", body.group(1))
+    return called is not None and ("|" in body.group(1) or "&" in body.group(1))
+
+
+def _short(part: str) -> str:
+    return part if len(part) <= 200 else part[:200] + "…"
+
+
+def _step(step: Step, context: Context, pending: list[Layer]) -> list[Verdict]:
+    verdicts = [v for layer in step.layers for v in _layer_objections(layer, context)]
+    verdicts += _redirects(step, context)
+    # Only a wrapped command needs the shortcut: a rule that spells it out was meant for all of it.
+    exact = (
+        exact_rule(step.layers[0].words, context) if len(step.layers) > 1 and context.mode != "plan" else None
+    )
+    if exact:
+        verdicts.append(by_rule("allow", exact, step.command.text))
+    elif not context.free:
+        verdicts += _coverage(step, context, pending)
+    return verdicts if context.free else verdicts + _assignments(step, context)
+
+
+def _assignments(step: Step, context: Context) -> list[Verdict]:
+    decision = "deny" if context.mode == "plan" else "ask"
+    command = step.command
+    if command.assignments and not command.words:
+        return [
+            Verdict(
+                decision,
+                f"the variable '{command.assignments[0].name}' is set for later commands",
+                command.text,
+            )
+        ]
+    return [
+        Verdict(decision, f"the variable '{a.name}' is set for this command", command.text)
+        for a in command.assignments
+        if not harmless_variable(a.name) or not a.value.literal
+    ]
+
+
+def _coverage(step: Step, context: Context, pending: list[Layer]) -> list[Verdict]:
+    """A verdict for each program that a rule, the built-in list or the mode must cover by itself."""
+    verdicts: list[Verdict] = []
+    named: tuple[Word, ...] = ()
+    for layer in step.layers:
+        if layer.transparent:
+            continue
+        if layer.inner and layer.words[0] in named:
+            continue
+        found = cover(layer, context)
+        if found.verdict:
+            verdicts.append(found.verdict)
+            rules = [r for r in context.allowing if r.text == found.verdict.rule]
+            named += tuple(w for r in rules for w in layer.words[1:] if names_word(r, w))
+            continue
+        if found.rule_helps:
+            pending.append(layer)
+        verdicts.append(_uncovered(layer, found.problem, context))
+    return verdicts
+
+
+def _uncovered(layer: Layer, problem: str, context: Context) -> Verdict:
+    text = " ".join(w.raw for w in layer.words)
+    asking = program(layer.words[0]) == "git" and git_words.reads_only(layer.words)
+    if context.mode == "plan" and not asking:
+        return Verdict("deny", f"{problem}; plan mode only reads", text)
+    return Verdict("ask", problem, text)
+
+
+def _layer_objections(layer: Layer, context: Context) -> list[Verdict]:
+    """What speaks against a program whatever allows it: deny and ask rules, danger, forbidden files."""
+    words = layer.words
+    text = " ".join(w.raw for w in words)
+    found = [
+        by_rule(behaviour, rule, text)
+        for behaviour in _STRICT_LISTS
+        for rule in context.rules.of(behaviour, "Bash")
+        if forbids(rule, words)
+    ]
+    if risk := danger(words, context.workspace, context.folders or (context.workspace.root,)):
+        named = not risk.hard and any(_spells_out(r, words) for r in context.allowing)
+        if not named:
+            found.append(Verdict("ask", risk.reason, text))
+    found += _forbidden_files(words, context)
+    if context.free and _hides_forbidden(words, context):
+        found.append(Verdict("ask", "code given to an interpreter could run what your rules forbid", text))
+    return found
+
+
+def _spells_out(rule: Rule, words: tuple[Word, ...]) -> bool:
+    """Whether a rule names a command's first two words and all of its options, so that it was meant for this."""
+    named = [w for i, w in enumerate(words) if 0 < i <= 2 or w.text.startswith("-")]
+    return not rule.everything and allows(rule, words) and all(names_word(rule, w) for w in named)
+
+
+def _hides_forbidden(words: tuple[Word, ...], context: Context) -> bool:
+    if not _INTERPRETERS.fullmatch(program(words[0])):
+        return False
+    forbidden = {r.tokens[0] for b in _STRICT_LISTS for r in context.rules.of(b, "Bash")}
+    if not forbidden:
+        return False
+    inline = [w.text for w in words[1:] if not w.text.startswith("-") and re.search(r"[\s(;]", w.text)]
+    return any(
+        _INLINE_CODE.search(t) or any(re.search(rf"\b{re.escape(f)}\b", t) for f in forbidden) for t in inline
+    )
+
+
+def _forbidden_files(words: tuple[Word, ...], context: Context) -> list[Verdict]:
+    """Deny and ask rules for files hold for commands that open them as well."""
+    rules = context.rules
+    if not any(r.tool in {"Read", "Edit"} and not r.everything for r in (*rules.deny, *rules.ask)):
+        return []
+    name = program(words[0])
+    if readers.looks_at_names_only(name) and name not in _CHANGES_FILES:
+        return []
+    found: list[Verdict] = []
+    for word in _openable(words):
+        for path in context.spellings(word):
+            found += _on_path(path, name, context)
+    return found
+
+
+def _on_path(path: str, name: str, context: Context) -> list[Verdict]:
+    place = locate(path, context.workspace)
+    action: paths.Action = "edit" if name in _CHANGES_FILES else "read"
+    verdict = rule_on_path(action, place, context.rules, context.workspace)
+    if verdict and verdict.decision == "deny" and not (readers.reader(name) or name in _CHANGES_FILES):
+        return [
+            Verdict("ask", f"'{path}' is named, and {verdict.reason}", path, verdict.rule, verdict.source)
+        ]
+    return [verdict] if verdict else []
+
+
+_CHANGES_FILES: Final = names("rm rmdir mv touch tee truncate mkdir ln chmod chown shred unlink install")
+
+
+def _openable(words: tuple[Word, ...]) -> Iterable[Word]:
+    for word in words[1:]:
+        if not word.text.startswith("-"):
+            value = (
+                word.text.removeprefix("@").rpartition("=")[2]
+                if "=" in word.text
+                else word.text.removeprefix("@")
+            )
+            yield Word(word.raw, value, word.literal, word.glob, word.tilde)
+        elif "=" in word.text:
+            yield Word(word.raw, word.text.partition("=")[2], word.literal)
+        elif len(word.text) > 2 and not word.text.startswith("--"):
+            yield Word(word.raw, word.text[2:], word.literal)
+
+
+def _redirects(step: Step, context: Context) -> list[Verdict]:
+    verdicts: list[Verdict] = []
+    for redirect in step.command.redirects:
+        target = redirect.target
+        if redirect.writes and target.literal and paths.free_device(target.text):
+            continue
+        verdicts.append(_redirect(target, step.command.text, context, writes=redirect.writes))
+    return [v for v in verdicts if v.decision != "allow"]
+
+
+def _redirect(target: Word, text: str, context: Context, *, writes: bool) -> Verdict:
+    verb = "output is redirected to" if writes else "input comes from"
+    spellings = context.spellings(target) if not target.glob else []
+    if not spellings:
+        if context.free:
+            return Verdict("allow", "this mode allows it")
+        decision = "deny" if context.mode == "plan" else "ask"
+        return Verdict(decision, f"{verb} '{target.raw}', which is only known when the command runs", text)
+    verdicts = [
+        decide_path(
+            "edit" if writes else "read",
+            p,
+            "bypassPermissions" if context.free else context.mode,
+            context.rules,
+            context.workspace,
+        )
+        for p in spellings
+    ]
+    worst = strictest(verdicts)
+    if worst.decision == "allow":
+        return worst
+    # A device or a key is refused to the file tools; a person may still want a command to open it.
+    decision = worst.decision if worst.rule or context.mode == "plan" else "ask"
+    return Verdict(decision, f"{verb} '{target.raw}': {worst.reason}", text, worst.rule, worst.source)
+
+
+def _follow(step: Step, context: Context) -> None:
+    for layer in step.layers:
+        if program(layer.words[0]) in _FOLDER_CHANGES:
+            context.change_folder(layer.words)

@@ -1,0 +1,287 @@
+"""Commands that only read: which of their words are paths, and which forms need no approval at all.
+
+The built-in list is short on purpose. What is not on it needs a rule or a person; git is not on it, because a
+repository's configuration can make even `git status` run a program.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from kcode.permissions import flags
+from kcode.permissions.shell_script import Word, names
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How a reading command's words are to be taken.
+
+    Attributes:
+        skip: how many leading operands are patterns or programs, not paths.
+        values: options whose next word is a plain value.
+        texts: options whose value is the pattern itself, so that no operand is one.
+        paths: options whose next word is a path to read.
+        content: whether it shows what stands in the files.
+        built_in: whether it needs no rule.
+    """
+
+    skip: int = 0
+    values: frozenset[str] = frozenset()
+    texts: frozenset[str] = frozenset()
+    paths: frozenset[str] = frozenset()
+    content: bool = True
+    built_in: bool = True
+
+
+_GREP: Final = Reader(
+    1,
+    names(
+        "-A -B -C -m -d -D --after-context --before-context --context --max-count --include --exclude"
+        " --exclude-dir"
+    ),
+    names("-e --regexp"),
+    names("-f --file"),
+)
+_RG: Final = Reader(
+    1,
+    names(
+        "-A -B -C -m -g -t -T -M -j -r -E -d --glob --iglob --type --type-not"
+        " --max-count --max-depth --replace --encoding"
+        " --after-context --before-context --context --max-columns --threads"
+        " --sort --sortr --color --colors --max-filesize"
+    ),
+    names("-e --regexp"),
+    names("-f --file --ignore-file"),
+)
+_VALUES: Final = {
+    "head": "-n -c --lines --bytes",
+    "tail": "-n -c --lines --bytes",
+    "sort": "-k -t -S --key --field-separator --buffer-size",
+    "uniq": "-f -s -w",
+    "cut": "-d -f -b -c --delimiter --fields --bytes --characters",
+    "nl": "-b -d -f -h -i -l -n -s -v -w",
+    "od": "-A -j -N -t",
+    "fold": "-w --width",
+    "paste": "-d --delimiters",
+    "join": "-1 -2 -a -e -o -t -v",
+    "column": "-s -o -c -N -E -R",
+    "xxd": "-c -g -l -o -s",
+    "diff": "-U -C -W --label --width --color",
+    "base64": "-w",
+}
+"""Options whose next word is a value, by program: one too many here would let a path go unchecked."""
+_NAMES: Final = {
+    "ls": "-I -w -T",
+    "tree": "-L -P -I",
+    "stat": "-c --format --printf",
+    "file": "-e -F -P",
+    "du": "-d --max-depth -t -B",
+    "readlink": "",
+    "realpath": "",
+}
+_UNVALUED: Final = names(
+    "cat wc hexdump strings tac rev expand unexpand comm cmp fmt cksum sum md5sum sha1sum sha256sum"
+)
+_CONTENT: Final = names(
+    "less more bat batcat view awk gawk mawk nawk zcat zgrep bzcat xzcat zless"
+    " vi vim nvim nano emacs code source . open"
+    " xdg-open gzip bzip2 xz zip split csplit cp mv ln dd tar scp rsync install"
+    " tee openssl gpg age pr iconv dos2unix hd"
+    " python python3 node ruby perl php sh bash zsh curl wget"
+)
+_READERS: Final = {
+    **dict.fromkeys(_CONTENT, Reader(built_in=False)),
+    **dict.fromkeys(_UNVALUED, Reader()),
+    **{name: Reader(values=names(values)) for name, values in _VALUES.items()},
+    **{name: Reader(values=names(values), content=False) for name, values in _NAMES.items()},
+    **dict.fromkeys(names("grep egrep fgrep"), _GREP),
+    "rg": _RG,
+    "sed": Reader(1, names("-l --line-length"), names("-e --expression"), names("-f --file")),
+    "jq": Reader(
+        1, names("--arg --argjson --indent"), names(""), names("-f --from-file --slurpfile --rawfile")
+    ),
+}
+_READS_LITTLE: Final = names(
+    "find ls tree stat file du test [ [[ echo printf touch mkdir rm rmdir cd basename dirname"
+)
+
+Check = Callable[[tuple[Word, ...]], str]
+
+
+def reader(name: str) -> Reader | None:
+    """How a reading command takes its words; None for one that is not known to read files."""
+    return _READERS.get(name)
+
+
+def looks_at_names_only(name: str) -> bool:
+    """Whether a command never shows what stands in a file it is given."""
+    return name in _READS_LITTLE
+
+
+def paths_read(words: tuple[Word, ...], name: str) -> list[Word]:
+    """The words of a reading command that name files or folders, options' values included."""
+    if name == "find":
+        return _find_starts(words)
+    if name == "git":
+        return _git_paths(words)
+    known = _READERS.get(name)
+    return _operands(words, known) if known else []
+
+
+def _operands(words: tuple[Word, ...], known: Reader) -> list[Word]:
+    found: list[Word] = []
+    skip = 0 if any(_kind(w.text, known)[0] in {"text", "path"} for w in words[1:]) else known.skip
+    index = 1
+    options = True
+    while index < len(words):
+        word = words[index]
+        index += 1
+        if not options or not word.text.startswith("-") or word.text == "-":
+            if skip:
+                skip -= 1
+            elif word.text != "-":
+                found.append(word)
+        elif word.text == "--":
+            options = False
+        else:
+            kind, joined = _kind(word.text, known)
+            if joined:
+                found += [Word(word.raw, joined, word.literal)] if kind in {"path", ""} else []
+            elif kind:
+                found += words[index : index + 1] if kind == "path" else ()
+                index += 1
+    return found
+
+
+def _kind(text: str, known: Reader) -> tuple[str, str]:
+    """What an option's value is ("path", "text", "value" or ""), and the value where it is joined to it."""
+    if not text.startswith("-") or text in {"-", "--"}:
+        return "", ""
+    option, _, value = text.partition("=")
+    if option.startswith("--"):
+        abbreviated = len(option) > 3 and any(p.startswith(option) for p in known.paths)
+        return "path" if abbreviated else _of(option, known), value
+    for place, letter in enumerate(text[1:], 2):
+        if kind := _of("-" + letter, known):
+            return kind, text[place:]
+    path = re.search(r"[/~]|\.\.", text[2:])
+    return "", text[2 + path.start() :] if path else ""
+
+
+def _of(option: str, known: Reader) -> str:
+    if option in known.paths:
+        return "path"
+    if option in known.texts:
+        return "text"
+    return "value" if option in known.values else ""
+
+
+def _find_starts(words: tuple[Word, ...]) -> list[Word]:
+    found: list[Word] = []
+    for place, word in enumerate(words[1:], 1):
+        before = words[place - 1].text
+        if before in {"-newer", "-anewer", "-cnewer", "-samefile", "-files0-from"}:
+            found.append(word)
+        if word.text.startswith(("-", "(", "!", ")")):
+            if word.text in {"-L", "-P", "-H"}:
+                continue
+            found += [
+                w for w in words[place:] if words[words.index(w) - 1].text in {"-samefile", "-files0-from"}
+            ]
+            break
+        found.append(word)
+    return found
+
+
+def _git_paths(words: tuple[Word, ...]) -> list[Word]:
+    """Only what is plainly a path: revisions such as `main..topic` hold dots as well."""
+    found: list[Word] = []
+    for word in words[2:]:
+        text = word.text
+        if not text.startswith("-"):
+            plain = text.partition(":")[2] or text
+            if text.startswith(("/", "~", "../")) or text == ".." or "/../" in text or "." in plain:
+                revision = (
+                    ".." in plain and not plain.startswith("../") and "/../" not in plain and plain != ".."
+                )
+                found += [] if revision else [Word(word.raw, plain, word.literal, word.glob, word.tilde)]
+        elif text.startswith("-f") and len(text) > 2:
+            found.append(Word(word.raw, text[2:], word.literal))
+    return found
+
+
+def built_in(words: tuple[Word, ...], name: str) -> str | None:
+    """Why a command on the built-in list may not run by itself: "" where it may, None where it is not on the list.
+
+    Its paths are checked elsewhere.
+    """
+    if check := _CHECKS.get(name):
+        return check(words)
+    known = _READERS.get(name)
+    if name != "find" and not (known and known.built_in):
+        return None
+    return _literal(words) or _unsafe(words, name)
+
+
+def _unsafe(words: tuple[Word, ...], name: str) -> str:
+    found = flags.unsafe(words, name)
+    return f"'{found[0][0].raw}' of {name} {found[0][1]}" if found else ""
+
+
+def _literal(words: tuple[Word, ...]) -> str:
+    unknown = next((w for w in words if not w.literal), None)
+    return f"'{unknown.raw}' is only known when the command runs" if unknown else ""
+
+
+def _echo(words: tuple[Word, ...]) -> str:
+    return "" if all(not w.glob or w.literal for w in words) else "a pattern in an unknown word"
+
+
+def _test(words: tuple[Word, ...]) -> str:
+    closing = {"[": "]", "[[": "]]"}.get(words[0].text)
+    if closing and words[-1].text != closing:
+        return "a test is not closed"
+    inner = words[:-1] if closing else words
+    return _literal(inner) or _unsafe(inner, words[0].text)
+
+
+def _printf(words: tuple[Word, ...]) -> str:
+    if len(words) > 1 and not words[1].fixed:
+        return f"'{words[1].raw}' is only known when the command runs"
+    return _unsafe(words, "printf")
+
+
+def _date(words: tuple[Word, ...]) -> str:
+    known = re.compile(r"\+.*|-u|--utc|-R|-I\w*|--iso-8601.*", re.DOTALL)
+    return (
+        ""
+        if all(w.literal and known.fullmatch(w.text) for w in words[1:])
+        else "only '+format' is known to read"
+    )
+
+
+def _sleep(words: tuple[Word, ...]) -> str:
+    short = all(w.literal and re.fullmatch(r"\d{1,2}(\.\d+)?s?", w.text) for w in words[1:])
+    return "" if short else "only short sleeps are known to be harmless"
+
+
+def _command(words: tuple[Word, ...]) -> str | None:
+    looking = len(words) > 1 and words[1].text in {"-v", "-V"}
+    return _literal(words) if looking else None
+
+
+_CHECKS: Final[dict[str, Callable[[tuple[Word, ...]], str | None]]] = {
+    "echo": _echo,
+    "printf": _printf,
+    "test": _test,
+    "[": _test,
+    "[[": _test,
+    "date": _date,
+    "sleep": _sleep,
+    "command": _command,
+    **dict.fromkeys(
+        ["pwd", "true", "false", ":", "seq", "basename", "dirname", "which", "type", "tr", "break"], _literal
+    ),
+    "continue": _literal,
+}

@@ -1,0 +1,153 @@
+"""A command text as the list of everything it runs, wrappers and nested shells taken apart."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from kcode.permissions.shell_parse import parse
+from kcode.permissions.shell_script import DEEPEST, Finding, Script, Simple, Word
+from kcode.permissions.wrappers import Inner, program, unwrap
+
+_ROUGH: Final = re.compile(r"[;&|\n(){}`<>]|\$\(")
+_ROUGH_KEYWORDS: Final = frozenset(
+    {"if", "then", "elif", "else", "while", "until", "do", "!", "time", "in", "coproc"}
+)
+_MOST_LAYERS: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One program that a command runs.
+
+    Attributes:
+        words: its words; the first is the program.
+        transparent: whether an allow rule for what it runs in turn is enough.
+        inner: whether a wrapper runs it.
+        appended: whether unknown arguments are added to its words.
+        wraps: whether it runs a further layer.
+    """
+
+    words: tuple[Word, ...]
+    transparent: bool = False
+    inner: bool = False
+    appended: bool = False
+    wraps: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One simple command with all layers it runs, outermost first."""
+
+    command: Simple
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a command text runs.
+
+    Attributes:
+        steps: its simple commands in the order they were read.
+        findings: what keeps it from being allowed without asking.
+        guesses: words of commands guessed from unread parts; only deny and ask rules look at them.
+        functions: the names of functions it defines.
+    """
+
+    steps: tuple[Step, ...]
+    findings: tuple[Finding, ...]
+    guesses: tuple[tuple[str, ...], ...]
+    functions: tuple[str, ...]
+
+    @property
+    def opaque(self) -> Finding | None:
+        """The first finding behind which unread commands may run."""
+        return next((f for f in self.findings if f.opaque), None)
+
+
+def read_command(text: str) -> Reading:
+    """Reads a command text, nested shells included."""
+    script = parse(text)
+    steps: list[Step] = []
+    seen = 0
+    while seen < len(script.commands):
+        command = script.commands[seen]
+        seen += 1
+        layers: list[Layer] = []
+        if command.words:
+            _add_layers(script, Inner(command.words), layers, 0, outer=True)
+            _script_on_input(script, command, layers)
+        steps.append(Step(command, tuple(layers)))
+        if len(steps) > _MOST_LAYERS:
+            script.note("the command has too many parts to check", text[:200], opaque=True, unread=True)
+            break
+    guesses = [g for f in script.findings if f.unread for g in rough_commands(f.part)]
+    return Reading(tuple(steps), tuple(script.findings), tuple(guesses), tuple(script.functions))
+
+
+def _add_layers(
+    script: Script, inner: Inner, layers: list[Layer], depth: int, *, outer: bool = False
+) -> None:
+    if inner.unknown:
+        script.note(inner.unknown, inner.script or inner.unknown, opaque=True, unread=bool(inner.script))
+    elif inner.script:
+        _nested_script(script, inner.script, depth)
+    if not inner.words or depth > DEEPEST:
+        return
+    _check_program(script, inner.words[0])
+    further = unwrap(inner.words)
+    transparent = len(further) == 1 and further[0].transparent
+    layers.append(Layer(inner.words, transparent, not outer, inner.appended, wraps=bool(further)))
+    for each in further:
+        _add_layers(script, each, layers, depth + 1)
+
+
+def _nested_script(script: Script, text: str, depth: int) -> None:
+    """What a nested shell runs joins the list; that it is nested keeps the whole from running unasked by itself."""
+    nested = parse(text)
+    if depth + text.count("-c") > DEEPEST * 2:
+        script.note("shells are nested too deeply", text, opaque=True, unread=True)
+        return
+    script.commands += nested.commands
+    script.findings += nested.findings
+    script.functions += nested.functions
+
+
+def _check_program(script: Script, word: Word) -> None:
+    if not word.literal:
+        script.note("the program's name is only known when the command runs", word.raw, opaque=True)
+    elif word.glob or word.tilde:
+        script.note("the program's name is a pattern", word.raw, opaque=True)
+    elif "\\" in word.raw or word.raw != word.text:
+        script.note("the program's name is spelled with quotes or escapes", word.raw)
+
+
+def _script_on_input(script: Script, command: Simple, layers: list[Layer]) -> None:
+    """A shell or interpreter without a file runs its standard input."""
+    last = layers[-1] if layers else None
+    if last is None or not (command.piped or command.fed or command.redirects):
+        return
+    if program(last.words[0]) in _READS_PROGRAM and not any(
+        not w.text.startswith("-") for w in last.words[1:]
+    ):
+        script.note(f"'{last.words[0].raw}' runs whatever it is given as input", command.text, opaque=True)
+
+
+_READS_PROGRAM: Final = frozenset(
+    {"python", "python3", "node", "perl", "ruby", "php", "lua", "psql", "at", "batch"}
+)
+
+
+def rough_commands(text: str) -> list[tuple[str, ...]]:
+    """What could be commands in a text that cannot be read; a guess, good enough only to deny."""
+    found: list[tuple[str, ...]] = []
+    for piece in _ROUGH.split(re.sub(r"[\x00-\x08\x0b-\x1f\x7f]|\\\n", " ", text)):
+        words = re.sub(r"['\"\\]", "", piece).split()
+        while words and (
+            words[0] in _ROUGH_KEYWORDS or re.match(r"[A-Za-z_]\w*=", words[0]) or not words[0].strip(",")
+        ):
+            words = words[1:]
+        if words:
+            found.append(tuple(words))
+            if "," in words[0]:
+                found.append(tuple(words[0].split(",")))
+    return found[:1000]
