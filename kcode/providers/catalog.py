@@ -158,14 +158,12 @@ def listed(row: Mapping[str, Any], base_url: str = "") -> ModelInfo:
 
 def newest(models: list[ModelInfo]) -> ModelInfo | None:
     """Return the newest of the Kimi K3 family, in its ordinary speed where there is a choice."""
-
-    def rank(info: ModelInfo) -> tuple[int, int]:
-        family = _family(info.id, info.vendor)
-        return (_FAMILIES.index(family) if family else 0, info.window)
-
-    k3 = [m for m in models if (family := _family(m.id, m.vendor)) and family.pattern.startswith("k3")]
-    ordinary = [m for m in k3 if not re.search("highspeed|fast|spot|free", m.id.lower())]
-    return min(ordinary or k3, key=lambda m: (rank(m)[0], -m.window, len(m.id)), default=None)
+    k3 = [(m, f) for m in models if (f := _family(m.id, m.vendor)) and f.pattern.startswith("k3")]
+    ordinary = [(m, f) for m, f in k3 if not re.search("highspeed|fast|spot|free", m.id.lower())]
+    ranked = sorted(
+        ordinary or k3, key=lambda p: (not p[1].pattern.startswith(r"k3\.1"), -p[0].window, len(p[0].id))
+    )
+    return ranked[0][0] if ranked else None
 
 
 def cost(usage: Usage, price: Price | None) -> float | None:

@@ -1,0 +1,88 @@
+"""Opening a model. Nothing here loads the openai package; the first request does, or `preload` on a thread."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from kcode.providers import catalog
+from kcode.providers.dialect import Dialect
+from kcode.providers.openai_chat import OpenAIChat, preload
+from kcode.types.connection import Connection
+from kcode.types.errors import ConfigError
+from kcode.types.model import ModelInfo
+
+__all__ = ["list_models", "open_model", "preload"]
+
+_SHOWN = 12
+
+
+async def open_model(
+    connection: Connection, *, environ: Mapping[str, str], session: str = "", dialect: Dialect | None = None
+) -> OpenAIChat:
+    """Open the model of a connection; nothing is sent, unless the model has to be chosen first.
+
+    Without a model id the endpoint is asked for its models, over the connection that the requests use later.
+
+    Args:
+        connection: where is asked, with which key.
+        environ: the environment; proxies and certificates come from it.
+        session: a name of the conversation for the prompt cache, where the endpoint wants one.
+        dialect: how the endpoint is spoken to; None chooses by its address and the model.
+
+    Raises:
+        ConfigError: no model is set and the endpoint offers none that could be chosen.
+        ModelError: no model is set and the endpoint could not be asked.
+    """
+    info = _settled(connection, catalog.lookup(connection.model, connection.base_url))
+    model = OpenAIChat(connection, info, dialect, session=session, ca_file=_ca_file(environ))
+    if connection.model:
+        return model
+    try:
+        offered = [catalog.listed(row, connection.base_url) for row in await model.models()]
+        model.become(_settled(connection, _chosen(connection, offered)))
+    except BaseException:
+        await model.close()
+        raise
+    return model
+
+
+async def list_models(connection: Connection, *, environ: Mapping[str, str] | None = None) -> list[ModelInfo]:
+    """Return what an endpoint offers, as GET /models says and the catalogue completes.
+
+    Raises:
+        ModelError: there is no such list, or it cannot be had.
+    """
+    model = OpenAIChat(connection, ModelInfo(connection.model), ca_file=_ca_file(environ or {}))
+    try:
+        return [catalog.listed(row, connection.base_url) for row in await model.models()]
+    finally:
+        await model.close()
+
+
+def _settled(connection: Connection, info: ModelInfo) -> ModelInfo:
+    """Let the settings win over what is known of a model."""
+    if connection.vendor and not info.vendor:
+        info = replace(info, vendor=connection.vendor)
+    if connection.window is None:
+        return info
+    return replace(info, window=connection.window, max_output=min(info.max_output, connection.window // 2))
+
+
+def _chosen(connection: Connection, offered: list[ModelInfo]) -> ModelInfo:
+    found = catalog.newest(offered)
+    if found is not None:
+        return found
+    if len(offered) == 1:
+        return offered[0]
+    names = ", ".join(sorted(m.id for m in offered)[:_SHOWN]) + (", ..." if len(offered) > _SHOWN else "")
+    said = f"It offers {names}." if offered else "It offers no models at all."
+    raise ConfigError(
+        f"No model is set, and {connection.base_url} has none of the Kimi K3 family. {said} "
+        "Name the one to use with --model or KCODE_MODEL."
+    )
+
+
+def _ca_file(environ: Mapping[str, str]) -> str:
+    """Return the certificates that other programs are told to trust, where the usual variables name none."""
+    if environ.get("SSL_CERT_FILE") or environ.get("SSL_CERT_DIR"):
+        return ""
+    return environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or ""
