@@ -12,7 +12,7 @@ A line of a script file is a JSON object, one for each request:
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from kcode.providers.scripted import Step, call, says
 from kcode.types.errors import ModelError, ModelErrorKind
@@ -207,8 +207,13 @@ def read_step(line: str) -> WireStep:
     Raises:
         ValueError: the line is no step; the message says what is wrong.
     """
-    fields = cast("dict[str, Any]", json.loads(line))
+    value: object = json.loads(line)
+    fields = cast("dict[str, Any]", value if isinstance(value, dict) else {})
     if "error" in fields:
+        if fields["error"] not in get_args(ModelErrorKind):
+            raise ValueError(
+                f"a step's error must be one of {', '.join(get_args(ModelErrorKind))}: {line[:80]}"
+            )
         return ModelError(
             str(fields.get("message", "")), kind=fields["error"], retry_after=fields.get("retry_after")
         )
