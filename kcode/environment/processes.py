@@ -1,0 +1,339 @@
+"""Shell commands on this machine."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from kcode.process.environ import clean_environment
+from kcode.process.job import Job
+from kcode.process.limits import Limits, over_memory, process_limit
+from kcode.process.output import LIMIT, Output
+from kcode.process.shell import MAX_ARGUMENT, State, command_line, find_shell, read_state, taint
+from kcode.screen.sanitise import Sanitiser, sanitise
+from kcode.types.environment import BackgroundOutput, CommandResult, OnOutput
+
+_LOOK = 0.25
+"""Seconds between looks at what a running command takes of the machine."""
+_CANCEL_WAIT = 0.3
+"""Seconds that cancelling waits for a command's end; what takes longer ends behind it."""
+_KEPT = 100
+"""Finished background commands whose output can still be asked for."""
+
+_End: TypeAlias = Literal["ended", "detached", "timed out"]
+
+
+class LocalProcesses:
+    """Runs each command in a fresh shell; the working folder and exported variables carry over.
+
+    Implements `kcode.types.environment.Processes`.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        folders: Callable[[], Sequence[Path]] | None = None,
+        env: Mapping[str, str] | None = None,
+        pass_env: Collection[str] = (),
+        scratch: Path | None = None,
+        limits: Limits | None = None,
+        output_limit: int = LIMIT,
+    ) -> None:
+        """Make it; nothing is started or written yet.
+
+        Args:
+            root: where the first command runs: absolute, links resolved.
+            folders: says which folders a command may leave as the working folder; only `root` if None.
+            env: what commands' environment is made of; this process's own if None. Secrets are stripped.
+            pass_env: names of variables that commands get although they look like secrets.
+            scratch: a private folder for output that is too long to show; one that `close` deletes if None.
+            limits: what one command may take of the machine.
+            output_limit: bytes of output that a result shows.
+        """
+        self._root = root
+        self._folders = folders or (lambda: (root,))
+        self._base = clean_environment(os.environ if env is None else env, pass_env)
+        self._env: Mapping[str, str] = dict(self._base)
+        self._cwd = root
+        self._scratch = scratch
+        self._own_scratch: Path | None = None
+        self._limits = limits or Limits()
+        self._output_limit = output_limit
+        self._shell = find_shell(self._base.get("PATH", os.defpath))
+        self._count = 0
+        self._running: dict[str, Job] = {}
+        self._background: dict[str, Job] = {}
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    @property
+    def cwd(self) -> Path:
+        """Where the next command runs."""
+        return self._cwd
+
+    @property
+    def tainted(self) -> str:
+        """The variable that changed how commands are found, empty if none did."""
+        return taint(self._base, self._env)
+
+    @property
+    def scratch(self) -> Path | None:
+        """The folder with output that was too long to show, None while there is none."""
+        return self._scratch or self._own_scratch
+
+    async def run(
+        self, command: str, on_output: OnOutput, *, seconds: float, background: bool = False
+    ) -> CommandResult:
+        """Run a shell command; for at most `seconds`, unless in the background.
+
+        Cancelling ends it and everything it started.
+
+        Raises:
+            OSError: the shell cannot be started, e.g. for too large an environment or a missing root.
+            ValueError: the command holds a NUL or an unpaired surrogate.
+        """
+        notes: list[str] = []
+        if not self._cwd.is_dir():
+            notes.append(self._to_root("no longer exists"))
+        job, state = self._start(command, None if background else on_output)
+        if background:
+            self._to_background(job)
+            return CommandResult(None, "", job.cwd, background=job.id)
+        self._running[job.id] = job
+        try:
+            end = await self._watch(job, seconds, notes)
+            if end == "detached":
+                self._to_background(job)
+                output = job.take_output()
+                return self._result(output, None, notes, background=job.id)
+            await self._settle(job, notes)
+        except BaseException:
+            await self._abandon(job)
+            raise
+        finally:
+            self._running.pop(job.id, None)
+        if end == "ended":
+            self._carry_over(read_state(state, self._env), notes)
+        state.unlink(missing_ok=True)
+        status = None if end == "timed out" else job.child.status
+        return self._result(job.take_output(), status, notes, timed_out=end == "timed out")
+
+    def detach(self, process: str | None = None) -> Sequence[str]:
+        """Move running commands to the background: this one, or all that are waited for.
+
+        Returns:
+            The ids of those that were moved. Each one's `run` returns with what it printed so far.
+        """
+        moved = [
+            job for job in self._running.values() if process in {None, job.id} and not job.detached.is_set()
+        ]
+        for job in moved:
+            job.detach()
+        return [job.id for job in moved]
+
+    async def output(self, process: str) -> BackgroundOutput:
+        """Return what a background command printed since the last call; raises KeyError if unknown."""
+        job = self._background[process]
+        # The status first: what is printed between the two is then not lost but shown next time.
+        running = self._lives(job)
+        output = job.take_output()
+        text = _shown(output) + (f"\n[The whole of it: {output.spill}]" if output.spill else "")
+        return BackgroundOutput(job.id, job.command, running, job.child.poll(), text)
+
+    async def kill(self, process: str) -> bool:
+        """End a background command and everything it started; whether any of it was still running.
+
+        Raises:
+            KeyError: there is no such command.
+        """
+        job = self._background[process]
+        running = self._lives(job)
+        await job.child.end(alone=self._alone(job))
+        await job.settle()
+        job.close()
+        return running
+
+    def background(self) -> Sequence[str]:
+        """The ids of the commands that run in the background."""
+        return [job.id for job in self._background.values() if self._lives(job)]
+
+    async def close(self) -> None:
+        """End everything that still runs."""
+        jobs = [*self._running.values(), *self._background.values()]
+        alone = len(jobs) <= 1
+        await asyncio.gather(*(job.child.end(alone=alone) for job in jobs))
+        for job in jobs:
+            job.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._background.clear()
+        if self._own_scratch is not None:
+            shutil.rmtree(self._own_scratch, ignore_errors=True)
+            self._own_scratch = None
+
+    def _start(self, command: str, on_output: OnOutput | None) -> tuple[Job, Path]:
+        self._count += 1
+        id_ = f"bash_{self._count}"
+        folder = self._folder()
+        state = folder / f"{id_}.state"
+        if len(command.encode()) > MAX_ARGUMENT:
+            script = folder / f"{id_}.sh"
+            script.write_text(command, encoding="utf-8")
+            script.chmod(0o600)
+            argument = f". '{script}'"
+        else:
+            argument = command
+        sanitiser = Sanitiser()
+
+        async def show(data: bytes) -> None:
+            text = sanitiser.feed(data)
+            if on_output is not None and text:
+                await on_output(text)
+
+        job = Job(
+            id_,
+            command,
+            argv=command_line(self._shell, argument, state, processes=process_limit(self._limits)),
+            cwd=self._cwd,
+            env=self._env,
+            spill=folder / f"{id_}.txt",
+            limit=self._output_limit,
+            on_bytes=show if on_output is not None else None,
+        )
+        return job, state
+
+    def _folder(self) -> Path:
+        if self._scratch is not None:
+            self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return self._scratch
+        if self._own_scratch is None or not self._own_scratch.is_dir():
+            self._own_scratch = Path(tempfile.mkdtemp(prefix="kcode-"))
+        return self._own_scratch
+
+    async def _watch(self, job: Job, seconds: float | None, notes: list[str]) -> _End:
+        """Wait for a command's end; end it for time or for what it takes of the machine."""
+        ended = asyncio.ensure_future(job.child.wait())
+        detached = asyncio.ensure_future(job.detached.wait())
+        waited = {ended} if seconds is None else {ended, detached}
+        deadline = None if seconds is None else time.monotonic() + seconds
+        try:
+            while True:
+                left = _LOOK if deadline is None else deadline - time.monotonic()
+                await asyncio.wait(
+                    waited, timeout=max(min(left, _LOOK), 0), return_when=asyncio.FIRST_COMPLETED
+                )
+                if ended.done():
+                    return "ended"
+                if detached.done() and seconds is not None:
+                    return "detached"
+                if deadline is not None and time.monotonic() >= deadline:
+                    await self._end(job, notes)
+                    return "timed out"
+                if why := over_memory(self._limits, job.child.family):
+                    notes.append(f"The command was ended: {why}.")
+                    await self._end(job, notes)
+                    return "ended"
+        finally:
+            ended.cancel()
+            detached.cancel()
+
+    async def _end(self, job: Job, notes: list[str]) -> None:
+        if not await job.child.end(alone=self._alone(job)):
+            notes.append("Some of its processes could not be ended; they hang in the system.")
+
+    async def _settle(self, job: Job, notes: list[str]) -> None:
+        """Collect the rest of a command's output; what it left running becomes a background command."""
+        silent = await job.settle()
+        left = job.left(alone=self._alone(job))
+        if silent and not left:
+            job.close()
+            return
+        self._background[job.id] = job
+        names = ", ".join(f"{sanitise(process.name)} (process {process.pid})" for process in left[:5])
+        more = f" and {len(left) - 5} more" if len(left) > 5 else ""
+        notes.append(
+            f"Still running in the background as {job.id}: {names or 'a process that holds its output open'}{more}. "
+            "It will be ended with the session."
+        )
+
+    async def _abandon(self, job: Job) -> None:
+        """End a command whose caller is gone, at once for the caller and to the end behind it."""
+        job.close()
+        task: asyncio.Task[object] = asyncio.ensure_future(job.child.end(alone=self._alone(job)))
+        self._keep(task)
+        await asyncio.wait({task}, timeout=_CANCEL_WAIT)
+
+    def _to_background(self, job: Job) -> None:
+        finished = [id_ for id_, other in self._background.items() if not self._lives(other)]
+        for id_ in finished[: max(len(finished) - _KEPT, 0)]:
+            del self._background[id_]
+        self._background[job.id] = job
+        self._keep(asyncio.ensure_future(self._mind(job)))
+
+    async def _mind(self, job: Job) -> None:
+        notes: list[str] = []
+        await self._watch(job, None, notes)
+        for note in notes:
+            job.output.feed(f"\n[{note}]\n".encode())
+        if await job.settle():
+            job.close()
+
+    def _keep(self, task: "asyncio.Task[object] | asyncio.Task[None]") -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _alone(self, job: Job) -> bool:
+        others = {
+            *self._running,
+            *(id_ for id_, other in self._background.items() if other.child.poll() is None),
+        }
+        return others <= {job.id}
+
+    def _lives(self, job: Job) -> bool:
+        return job.child.poll() is None or bool(job.left())
+
+    def _carry_over(self, state: State | None, notes: list[str]) -> None:
+        if state is None:
+            return
+        self._env = state.env
+        if state.cwd is None:
+            notes.append(self._to_root("no longer exists"))
+            return
+        allowed = (self._root, *self._folders())
+        self._cwd = state.cwd
+        if not any(state.cwd == folder or folder in state.cwd.parents for folder in allowed):
+            notes.append(self._to_root("is outside the working folders"))
+
+    def _to_root(self, why: str) -> str:
+        gone, self._cwd = self._cwd, self._root
+        return f"The working folder {sanitise(str(gone))} {why}; commands run in {self._root} again."
+
+    def _result(
+        self,
+        output: Output,
+        status: int | None,
+        notes: Sequence[str],
+        *,
+        timed_out: bool = False,
+        background: str | None = None,
+    ) -> CommandResult:
+        problem = (f"Not all output was kept: {output.problem}.",) if output.problem else ()
+        return CommandResult(
+            status=status,
+            output=_shown(output),
+            cwd=self._cwd,
+            timed_out=timed_out,
+            total_bytes=output.total,
+            spill=output.spill,
+            notes=(*notes, *problem),
+            background=background,
+        )
+
+
+def _shown(output: Output) -> str:
+    return sanitise(output.text())

@@ -1,0 +1,144 @@
+"""One shell command: the child, what it printed so far, and what is shown of it while it runs."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from kcode.process import tree
+from kcode.process.output import Output, Spill
+from kcode.process.spawn import PipeReader, start
+
+OnText: TypeAlias = Callable[[bytes], Awaitable[None]]
+
+QUIET = 0.1
+"""Seconds before the first output of a command is shown, and between two times: quick ones just end."""
+_SHOWN = 8192
+
+
+class Job:
+    """A running or finished command. Made within a running loop.
+
+    Attributes:
+        id: its name for people and the model.
+        command: what was asked for.
+        child: the shell.
+    """
+
+    def __init__(  # noqa: PLR0913 - one value, made in one place
+        self,
+        id_: str,
+        command: str,
+        *,
+        argv: Sequence[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        spill: Path,
+        limit: int,
+        on_bytes: OnText | None,
+    ) -> None:
+        self.id = id_
+        self.command = command
+        self.cwd = cwd
+        self.detached = asyncio.Event()
+        self._limit = limit
+        self._spill = Spill(spill)
+        self._output = Output(limit, self._spill)
+        self._progress = Progress(on_bytes) if on_bytes is not None else None
+        read_end, write_end = os.pipe()
+        try:
+            self.child = start(argv, cwd=cwd, env=env, stdout=write_end, stderr=write_end)
+        except BaseException:
+            os.close(read_end)
+            raise
+        finally:
+            os.close(write_end)
+        self._reader = PipeReader(read_end, self._take)
+
+    def _take(self, data: bytes) -> None:
+        self._output.feed(data)
+        if self._progress is not None:
+            self._progress.feed(data)
+
+    @property
+    def output(self) -> Output:
+        """What it printed since it started, or since output was last taken."""
+        return self._output
+
+    def take_output(self) -> Output:
+        """Return the output so far and begin anew."""
+        taken, self._output = self._output, Output(self._limit, self._spill)
+        return taken
+
+    def left(self, *, alone: bool = False) -> list[tree.Process]:
+        """Return what still runs of it."""
+        return tree.members(self.child.family, alone=alone)
+
+    def detach(self) -> None:
+        """Let whoever waits for it go on; from now on nothing of it is shown."""
+        self.detached.set()
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    async def settle(self) -> bool:
+        """Read the rest after the shell's end; whether the end of the output came."""
+        ended = await self._reader.drain()
+        if self._progress is not None:
+            await self._progress.finish()
+            self._progress = None
+        return ended
+
+    def close(self) -> None:
+        """Stop reading; whatever still writes gets SIGPIPE."""
+        self._reader.close()
+        self._spill.close()
+        if self._progress is not None:
+            self._progress.stop()
+
+
+class Progress:
+    """Shows output while it comes: the newest of it, a few times a second, whatever the speed."""
+
+    def __init__(self, show: OnText) -> None:
+        self._show = show
+        self._pending = bytearray()
+        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Take in the next bytes."""
+        if not self._pending and self._task is None and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(QUIET, self._start)
+        self._pending += data[-_SHOWN:]
+        if len(self._pending) > 2 * _SHOWN:
+            del self._pending[:-_SHOWN]
+
+    def _start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._pump())
+
+    async def _pump(self) -> None:
+        while True:
+            if self._pending:
+                data, self._pending = bytes(self._pending), bytearray()
+                await self._show(data)
+            await asyncio.sleep(QUIET)
+
+    async def finish(self) -> None:
+        """Show the rest, if anything was shown yet; raises what showing raised."""
+        self.stop()
+        if self._task is None:
+            return
+        await asyncio.wait({self._task})
+        if not self._task.cancelled():
+            self._task.result()
+        if self._pending:
+            await self._show(bytes(self._pending))
+
+    def stop(self) -> None:
+        """Show nothing more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
