@@ -14,6 +14,10 @@ from kcode.frontends.repl.menu import Menu
 
 TWICE = 2.0
 """Seconds within which a second key press counts as the second of two."""
+PILE = 6
+"""Keys behind an Enter, already there, that make it part of a paste."""
+AT_ONCE = 0.1
+"""Seconds for which further Enters belong to the same paste."""
 
 
 def _nothing() -> None:
@@ -40,7 +44,19 @@ class Actions:
     rewind: Callable[[], None] = _nothing
     note: Callable[[str], None] = lambda _: None
     clock: Callable[[], float] = time.monotonic
+    _pasted: float = float("-inf")
     _pressed: dict[str, float] = field(default_factory=dict[str, float])
+
+    def pasting(self, waiting: int) -> bool:
+        """Whether an Enter belongs to a paste that the terminal does not mark: many keys came in one piece with it.
+
+        Nobody types that fast, but a few keys may pile up while the program is busy.
+        """
+        now = self.clock()
+        pasting = waiting >= PILE or (waiting > 0 and now - self._pasted < AT_ONCE)
+        if pasting:
+            self._pasted = now
+        return pasting
 
     def twice(self, key: str, hint: str) -> bool:
         """Whether a key was pressed for the second time within a moment; the first press shows the hint."""
@@ -114,8 +130,7 @@ def _moving(prompt: PromptInput, menu: Menu, actions: Actions, typing: Filter) -
 
     @keys.add("enter", filter=typing)
     def _enter(event: KeyPressEvent) -> None:
-        # Keys that arrived in one piece are a paste of a terminal that does not mark pastes.
-        if event.key_processor.input_queue:
+        if actions.pasting(len(event.key_processor.input_queue)):
             event.current_buffer.insert_text("\n")
         elif event.current_buffer.document.char_before_cursor == "\\":
             event.current_buffer.delete_before_cursor()

@@ -49,9 +49,20 @@ def run(options: "Options", opener: "Opener | None" = None) -> int:
         return await room.run()
 
     try:
-        return asyncio.run(main())
+        status = asyncio.run(main())
     except KeyboardInterrupt:
-        return 130
+        status = 130
+    _let_go()
+    return status
+
+
+def _let_go() -> None:
+    """Keep the interpreter from complaining about a terminal that has gone away."""
+    for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
 
 
 def history_path() -> Path:

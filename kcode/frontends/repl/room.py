@@ -79,7 +79,7 @@ class Room:
             return await self.stage.app.run_async(
                 pre_run=lambda: self.spawn(self._open()), handle_sigint=False, set_exception_handler=False
             )
-        except EOFError:
+        except (EOFError, OSError):
             return GONE
         finally:
             with contextlib.suppress(OSError, TimeoutError):

@@ -16,6 +16,7 @@ from kcode.frontends.repl.questions import ask
 from kcode.frontends.repl.render.canvas import Canvas, safe
 from kcode.frontends.repl.room import Room
 from kcode.frontends.repl.talk import Talk
+from kcode.frontends.repl.welcome import Welcome
 from kcode.types.errors import KcodeError
 from kcode.types.events import Event, Mode
 from kcode.types.frontend import Decision, PermissionRequest
@@ -72,8 +73,15 @@ class Session:
         options = self._room.options
         if options.resume == "":
             options = replace(options, resume=None)
+        welcome = Welcome(self._room.dialog, self._feed.note)
+        asked = False
         while True:
             try:
+                if not asked and self._room.opener is None:
+                    options = await welcome.trust(options)
+                    if not await welcome.connect(options):
+                        return None
+                asked = True
                 return await opener(options, self)
             except KcodeError as error:
                 form = Form(

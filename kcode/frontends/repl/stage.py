@@ -4,6 +4,7 @@ Finished output is written above it once and then belongs to the terminal's own 
 said is ever drawn twice, and the terminal's search, selection and resize work on it.
 """
 
+import contextlib
 import sys
 from collections.abc import Callable, Sequence
 
@@ -52,9 +53,10 @@ class HeldOutput(Vt100_Output):
     held: bool = False
 
     def flush(self) -> None:
-        """Write out what is there, unless held."""
+        """Write out what is there, unless held; that the terminal has gone away is noticed by reading from it."""
         if not self.held:
-            super().flush()
+            with contextlib.suppress(OSError):
+                super().flush()
 
 
 def terminal_output(theme: Theme) -> Output:

@@ -1,0 +1,197 @@
+"""What is settled before a conversation opens: whether the folder is trusted, and which model is asked."""
+
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
+
+from kcode.config.connection import clean_url, resolve
+from kcode.config.credentials import Credentials
+from kcode.config.home import Home, find_home
+from kcode.config.layers import load_settings, project_root
+from kcode.config.options import Options
+from kcode.config.trust import Item, Trust
+from kcode.config.vendors import VENDORS
+from kcode.config.writer import set_value
+from kcode.frontends.repl.forms import Asker, Choice, Form
+from kcode.frontends.repl.render.canvas import one_line, safe
+from kcode.types.connection import Connection
+from kcode.types.errors import ConfigError, KcodeError
+from kcode.types.model import ModelInfo
+
+ListModels: TypeAlias = Callable[[Connection], Awaitable[Sequence[ModelInfo]]]
+Note: TypeAlias = Callable[[str], None]
+SHOWN = 12
+"""How many of a folder's files are named before the rest is counted."""
+
+
+class Welcome:
+    """Asks what has to be asked once."""
+
+    def __init__(
+        self, asker: Asker, note: Note, *, home: Home | None = None, models: ListModels | None = None
+    ) -> None:
+        self._asker = asker
+        self._note = note
+        self._home = home or find_home(os.environ)
+        self._models = models or _list_models
+
+    async def trust(self, options: Options) -> Options:
+        """Ask whether the folder's own settings count, unless that is known; returns the options to go on with."""
+        if options.trust:
+            return options
+        root = project_root(options.cwd, self._home)
+        trust = Trust(self._home)
+        standing = trust.standing(root)
+        if standing.trusted:
+            return options
+        again = " It has changed since you trusted it." if standing.known else ""
+        form = Form(
+            title=f"Do you trust the files in {one_line(str(root))}?",
+            body=f"{_listed(standing.changed)}\n\nTrust only what you have looked at yourself, or wrote.{again}",
+            choices=(Choice("Yes, use them"), Choice("No, work without them")),
+        )
+        answer = await self._asker.ask(form)
+        if answer is None or answer.picks != (0,):
+            self._note("The folder's own settings and instructions are left out.")
+            return options
+        try:
+            trust.accept(root, standing.items)
+        except ConfigError as error:
+            self._note(str(error))
+        return replace(options, trust=True)
+
+    async def connect(self, options: Options) -> bool:
+        """Ask for a model to work with where none is set up; False if the person gives up.
+
+        Raises:
+            ConfigError: the settings are broken.
+        """
+        root = project_root(options.cwd, self._home)
+        loaded = load_settings(
+            options, home=self._home, environ=os.environ, root=root, trusted=self._counts(options, root)
+        )
+        if loaded.settings.api_key_helper or resolve(
+            options, loaded.settings, os.environ, Credentials(self._home)
+        ):
+            return True
+        return await self._first_run()
+
+    def _counts(self, options: Options, root: Path) -> bool:
+        return options.trust or Trust(self._home).standing(root).trusted
+
+    async def _first_run(self) -> bool:
+        while True:
+            place = await self._place()
+            if place is None:
+                return False
+            vendor, address = place
+            key = await self._key(vendor)
+            if key is None:
+                continue
+            connection = Connection(address, key, vendor=vendor)
+            model = await self._model(connection)
+            if model:
+                self._keep(connection, model)
+                return True
+
+    async def _place(self) -> tuple[str, str] | None:
+        """Ask for a vendor; returns its name, "" for another server, and its address."""
+        vendors = list(VENDORS.values())
+        own = Choice("Another OpenAI-compatible server", words="Its address, like http://127.0.0.1:8000/v1:")
+        form = Form(
+            "Which server has the model you want to work with?",
+            (*(Choice(v.label) for v in vendors), own),
+            body="Nothing is set up yet. This is asked once.",
+        )
+        while True:
+            answer = await self._asker.ask(form)
+            if answer is None:
+                return None
+            if answer.picks[0] < len(vendors):
+                vendor = vendors[answer.picks[0]]
+                return vendor.name, vendor.base_url
+            try:
+                return "", clean_url(answer.words, "The address")
+            except ConfigError as error:
+                self._note(str(error))
+
+    async def _key(self, vendor: str) -> str | None:
+        """Ask for a key, which is not shown; "" where the server wants none, None to choose again."""
+        if not vendor:
+            form = Form("Does the server want a key?", (Choice("No"), Choice("Yes")))
+            answer = await self._asker.ask(form)
+            if answer is None or answer.picks == (0,):
+                return None if answer is None else ""
+        label = VENDORS[vendor].label if vendor else "the server"
+        answer = await self._asker.ask(Form(f"API key of {label}", line="Key (not shown):", hidden=True))
+        return answer.words if answer else None
+
+    async def _model(self, connection: Connection) -> str:
+        """Ask for one of the models that the server offers; "" to choose another server."""
+        self._note("Asking for the list of models.")
+        offered: Sequence[ModelInfo] = ()
+        try:
+            offered = await self._models(connection)
+        except KcodeError as error:
+            self._note(safe(str(error)))
+            form = Form(
+                "The list of models cannot be had.", (Choice("Choose again"), Choice("Type a model's name"))
+            )
+            answer = await self._asker.ask(form)
+            if answer is None or answer.picks == (0,):
+                return ""
+        if not offered:
+            answer = await self._asker.ask(Form("Which model?", line="Its name:"))
+            return answer.words if answer else ""
+        choices = tuple(Choice(one_line(m.id, 70), f"{m.window // 1000}k window") for m in offered)
+        answer = await self._asker.ask(Form("Which model?", choices, filtering=True))
+        return offered[answer.picks[0]].id if answer else ""
+
+    def _keep(self, connection: Connection, model: str) -> None:
+        """Store what was chosen; where that is not possible it holds for this run."""
+        try:
+            kept = self._store(connection, model)
+        except ConfigError as error:
+            self._note(f"{error} What you chose holds until you leave.")
+            kept = False
+        if not kept:
+            os.environ["KCODE_BASE_URL"] = connection.base_url
+            os.environ["KCODE_MODEL"] = model
+            if connection.api_key:
+                os.environ["KCODE_API_KEY"] = connection.api_key
+
+    def _store(self, connection: Connection, model: str) -> bool:
+        """Write settings and key; whether all of it is kept."""
+        if self._home.path is None:
+            raise ConfigError("There is no folder to keep settings in.")
+        settings = self._home.path / "settings.json"
+        if connection.vendor:
+            where = Credentials(self._home).set(connection.vendor, connection.api_key)
+            set_value(settings, "vendor", connection.vendor)
+            self._note(f"The key is kept in {where}.")
+        else:
+            set_value(settings, "baseUrl", connection.base_url)
+        set_value(settings, "model", model)
+        if connection.api_key and not connection.vendor:
+            self._note("The key holds until you leave; to keep it: export KCODE_API_KEY=<key> in your shell.")
+            return False
+        return True
+
+
+def _listed(items: Sequence[Item]) -> str:
+    """Name what would count, with what it would do."""
+    lines = ["They would change what kcode does here:"]
+    for item in items[:SHOWN]:
+        lines.append(f"  {one_line(item.path, 80)} ({item.kind})")
+        lines += [f"      {one_line(detail, 160)}" for detail in item.details[:6]]
+    if len(items) > SHOWN:
+        lines.append(f"  and {len(items) - SHOWN} more")
+    return "\n".join(lines)
+
+
+async def _list_models(connection: Connection) -> Sequence[ModelInfo]:
+    from kcode.providers.connect import list_models  # noqa: PLC0415 - openai, only for this one question
+
+    return await list_models(connection, environ=os.environ)
