@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from kcode.types.events import Mode
+from kcode.types.mode import Mode
 
 OutputFormat: TypeAlias = Literal["text", "json", "stream-json"]
 

@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter
 
 from kcode.types.errors import ModelErrorKind
 from kcode.types.messages import Message, Repair
+from kcode.types.mode import Mode
 from kcode.types.model import JsonObject, ToolSpec
 from kcode.types.value import Value
 
@@ -22,7 +23,6 @@ ToolKind: TypeAlias = Literal[
     "read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"
 ]
 ToolStatus: TypeAlias = Literal["completed", "failed", "rejected", "cancelled"]
-Mode: TypeAlias = Literal["default", "acceptEdits", "plan", "auto", "dontAsk", "bypassPermissions"]
 
 
 class FileChange(Value):
