@@ -112,6 +112,8 @@ def _alike(old: str, new: str, undone: set[str]) -> str | None:
         # No line of code starts with a literal backslash, so escaped tabs there are indentation.
         new = _LEADING_TABS.sub(lambda m: m[0].replace("\\t", "\t"), _undo_first_breaks(new))
         found = _kinds(new)
+    if "n" in found - undone and not _in_strings(new):
+        return None
     unseen = (found - _kinds(old) - bare_old) & (_ALWAYS_ESCAPED | {"u"})
     if unseen or ("n" in undone and _breaks_string(old, new)):
         return None
@@ -139,6 +141,11 @@ def _breaks_string(old: str, new: str) -> bool:
     return any(
         piece not in known and _open_quote(_PAIR.sub("", piece.split("\n")[-1])) for piece in pieces[:-1]
     )
+
+
+def _in_strings(text: str) -> bool:
+    r"""Tell whether every `\n` stands inside quotes, where it can be meant as typed."""
+    return all(_open_quote(_PAIR.sub("", piece.split("\n")[-1])) for piece in text.split("\\n")[:-1])
 
 
 def _open_quote(line: str) -> bool:

@@ -14,7 +14,7 @@ _INVISIBLE: dict[int, str] = dict.fromkeys([0x200B, 0x2060, 0xFEFF], "")
 _ELLIPSIS = {0x2026: "..."}
 _TYPOGRAPHY = _ELLIPSIS | _QUOTES | _DASHES | _SPACES | _FULL_WIDTH | _INVISIBLE
 
-_TOKEN = re.compile(rf"\s+|[\w\u0300-\u036f]+|[-{_DASH_MARKS}]+|\\.\\.\\.|.", re.DOTALL)
+_TOKEN = re.compile(rf"\s+|[\w\u0300-\u036f\u200b\u2060\ufeff]+|[-{_DASH_MARKS}]+|\.\.\.|.", re.DOTALL)
 
 
 def fold(text: str) -> str:

@@ -12,13 +12,12 @@ from kcode.editing.decoration import undecorated
 from kcode.editing.elision import locate_elided
 from kcode.editing.endings import Document, open_text
 from kcode.editing.escapes import unescaped
-from kcode.editing.fold import key
-from kcode.editing.match import Page, Place, Several, locate
+from kcode.editing.guards import guard, refuse_applied, refuse_doubling, refuse_repeat
+from kcode.editing.match import MOST_PLACES, Page, Place, Several, keys_of, locate, trim
 from kcode.editing.merge import Merge, UnclearMergeError
 from kcode.editing.outcome import Edit, EditRefused, LineRange, Outcome, Outcomes, Rung
-from kcode.editing.placeholders import left_out
 from kcode.editing.readings import Reading
-from kcode.editing.refusal import already_applied, ambiguous, not_found, refused
+from kcode.editing.refusal import ambiguous, not_found, refused, unchanged
 
 _MOST_READINGS = 64
 
@@ -40,10 +39,10 @@ def edit(text: str, old: str, new: str, replace_all: bool = False) -> Outcome:
     page = Page(document.view)
     if not document.view and not typed.old and typed.new:
         return _written(document, page, [(0, 0, typed.new)], "exact", ())
-    _guard(typed)
+    guard(typed)
     outcome = _exact(document, page, typed, replace_all=replace_all) or _climb(document, page, typed)
     if outcome.text == text:
-        raise already_applied(page, outcome.before[0].first - 1, max(outcome.before[0]))
+        raise unchanged(page, outcome.before[0].first - 1, max(outcome.before[0]))
     return outcome
 
 
@@ -67,75 +66,54 @@ def edit_all(text: str, edits: Sequence[Edit]) -> Outcomes:
     return Outcomes(now, tuple(each))
 
 
-def _guard(typed: Reading) -> None:
-    if not typed.old.strip():
-        raise refused(
-            "blank_old",
-            "old_string is empty or blank, so it names no place. Nothing was changed. Give the lines to replace; "
-            "to insert, repeat a neighbouring line in old_string and new_string; to replace the whole file, write it.",
-        )
-    if typed.old == typed.new:
-        raise refused(
-            "no_change",
-            "old_string and new_string are the same, so there is nothing to change. Nothing was changed.",
-        )
-    marker = left_out(typed.old.split("\n"), typed.new.split("\n"))
-    if marker is not None:
-        raise refused(
-            "placeholder",
-            f"new_string leaves code out (`{marker.strip()[:80]}`) that old_string spells out; writing it would "
-            "delete that code. Nothing was changed. Write new_string in full, or make a smaller edit.",
-        )
-
-
 def _exact(document: Document, page: Page, typed: Reading, *, replace_all: bool) -> Outcome | None:
-    found = _occurrences(page.view, typed.old)
+    size = len(typed.old)
+    found = _occurrences(page.view, typed.old, apart=replace_all)
     if not found:
         return None
     if replace_all:
-        apart = _apart(found, len(typed.old))
-        return _written(document, page, [(at, at + len(typed.old), typed.new) for at in apart], "exact", ())
+        return _written(document, page, [(at, at + size, typed.new) for at in found], "exact", ())
     if len(found) > 1:
         raise ambiguous(page, [page.line_at(at) for at in found], exact=True)
     at = found[0]
-    _refuse_repeat(page, typed, at)
-    return _written(document, page, [(at, at + len(typed.old), typed.new)], "exact", ())
+    refuse_repeat(page, typed, at)
+    new, notes = _beside_indent(page, typed, at)
+    return _written(document, page, [(at, at + size, new)], "exact", notes)
 
 
-def _occurrences(view: str, wanted: str) -> list[int]:
-    """Return every offset, overlapping ones too: `aa` is not unique in `aaa`."""
+def _beside_indent(page: Page, typed: Reading, at: int) -> tuple[str, tuple[str, ...]]:
+    """See to the further lines of new where old is one line without the indentation that it has in the file.
+
+    If new repeats old flush left further down, all of new is meant relative to the place. Otherwise it is
+    written as typed, and lines that come out less indented than the place are pointed out.
+    """
+    lead = page.view[page.starts[page.line_at(at)] : at]
+    first, *more = typed.new.split("\n")
+    line = typed.old.rstrip("\n")
+    if not lead or lead.strip() or "\n" in line or not any(m.strip() for m in more):
+        return typed.new, ()
+    if line in more:
+        shifted = [lead + m if m.strip() else m for m in more]
+        return "\n".join([first, *shifted]), ("new lines indented like the line they stand beside",)
+    if any(m.strip() and not m.startswith(lead) for m in more):
+        return typed.new, (
+            "old_string leaves out its line's indentation, so only the first new line got it: check the others",
+        )
+    return typed.new, ()
+
+
+def _occurrences(view: str, wanted: str, *, apart: bool = False) -> list[int]:
+    """Return the offsets of a text.
+
+    Overlapping ones count too (`aa` is not unique in `aaa`), unless they must be `apart`. Of overlapping
+    ones a thousand are enough to know that the text is not unique.
+    """
     found: list[int] = []
     at = view.find(wanted)
-    while at >= 0:
+    while at >= 0 and (apart or len(found) < MOST_PLACES):
         found.append(at)
-        at = view.find(wanted, at + 1)
+        at = view.find(wanted, at + (len(wanted) if apart else 1))
     return found
-
-
-def _apart(found: Iterable[int], size: int) -> Iterator[int]:
-    free = 0
-    for at in found:
-        if at >= free:
-            yield at
-            free = at + size
-
-
-def _refuse_repeat(page: Page, typed: Reading, at: int) -> None:
-    """Refuse an insertion of whole lines that was made before: making it twice would double them."""
-    inside = typed.new.find(typed.old)
-    if inside < 0 or typed.new.find(typed.old, inside + 1) >= 0:
-        return
-    added = typed.new[:inside] + typed.new[inside + len(typed.old) :]
-    start = at - inside
-    stop = start + len(typed.new)
-    whole = (start == 0 or page.view[start - 1 : start] == "\n") and page.view[stop : stop + 1] in {"", "\n"}
-    if (
-        "\n" in added
-        and whole
-        and sum(map(str.isalnum, added)) > 2
-        and page.view.startswith(typed.new, max(start, 0))
-    ):
-        raise already_applied(page, page.line_at(start), page.line_at(stop) + 1)
 
 
 def _climb(document: Document, page: Page, typed: Reading) -> Outcome:
@@ -158,7 +136,7 @@ def _climb(document: Document, page: Page, typed: Reading) -> Outcome:
         outcome = _elided(document, page, reading)
         if outcome is not None:
             return outcome
-    _refuse_applied(page, typed.new)
+    refuse_applied(page, typed.new)
     raise not_found(page, typed.old)
 
 
@@ -183,7 +161,7 @@ def _read_exactly(document: Document, page: Page, readings: Sequence[Reading]) -
     if not hits:
         return None
     reading, at = hits[0]
-    _refuse_repeat(page, reading, at)
+    refuse_repeat(page, reading, at)
     return _written(document, page, [(at, at + len(reading.old), reading.new)], reading.kind, (reading.note,))
 
 
@@ -202,7 +180,7 @@ def _stands(page: Page, reading: Reading, at: int) -> bool:
 
 def _by_lines(document: Document, page: Page, readings: Sequence[Reading]) -> Outcome | None:
     for reading in readings:
-        block, _, _ = _trim(reading.old)
+        block, _, _ = trim(reading.old)
         place = locate(page, block)
         if isinstance(place, Place) and reading.line not in {None, place.first + 1}:
             continue
@@ -215,17 +193,17 @@ def _by_lines(document: Document, page: Page, readings: Sequence[Reading]) -> Ou
 
 
 def _elided(document: Document, page: Page, reading: Reading) -> Outcome | None:
-    block, _, _ = _trim(reading.old)
-    place = locate_elided(page, block, _trim(reading.new)[0])
+    block, _, _ = trim(reading.old)
+    place = locate_elided(page, block, trim(reading.new)[0])
     if isinstance(place, Several):
         raise ambiguous(page, place.lines, exact=False)
     return None if place is None else _merged(document, page, place, reading, "elision")
 
 
 def _merged(document: Document, page: Page, place: Place, reading: Reading, rung: Rung) -> Outcome:
-    old, above, below = _trim(reading.old)
-    new, new_above, new_below = _trim(reading.new)
-    _refuse_doubling(page, place, old, new)
+    old, above, below = trim(reading.old)
+    new, new_above, new_below = trim(reading.new)
+    refuse_doubling(page, place, old, new)
     try:
         merged = Merge(page, place, old, new).run()
     except UnclearMergeError as unclear:
@@ -234,7 +212,7 @@ def _merged(document: Document, page: Page, place: Place, reading: Reading, rung
             f"The place was found, at line {place.first + 1}, but {unclear}. Nothing was changed.",
             (place.first,),
         ) from None
-    if rung != "elision" and _keys(merged.lines) != _keys(new):
+    if rung != "elision" and keys_of(merged.lines) != keys_of(new):
         raise refused(
             "unclear",
             f"The place was found, at line {place.first + 1}, but the new text could not be fitted to the file's "
@@ -253,40 +231,6 @@ def _merged(document: Document, page: Page, place: Place, reading: Reading, rung
     )
 
 
-def _keys(lines: Sequence[str]) -> list[str]:
-    return [k for k in map(key, lines) if k]
-
-
-def _trim(text: str) -> tuple[list[str], int, int]:
-    """Return the lines without blank ones at either end, and how many those were."""
-    lines = text.split("\n")
-    solid = [n for n, line in enumerate(lines) if key(line)]
-    if not solid:
-        return [], 0, len(lines) - 1
-    return lines[solid[0] : solid[-1] + 1], solid[0], len(lines) - 1 - solid[-1]
-
-
-def _refuse_doubling(page: Page, place: Place, old: Sequence[str], new: Sequence[str]) -> None:
-    wanted = _keys(new)
-    if len(wanted) <= len(_keys(old)):
-        return
-    for run in page.runs(wanted):
-        first, last = page.solid[run], page.solid[run + len(wanted) - 1]
-        if first <= place.first and place.stop <= last + 1:
-            raise already_applied(page, first, last + 1)
-
-
-def _refuse_applied(page: Page, new: str) -> None:
-    if not new.strip():
-        return
-    at = page.view.find(new.strip("\n"))
-    if at >= 0 and sum(map(str.isalnum, new)) > 2:
-        raise already_applied(page, page.line_at(at), page.line_at(at + len(new.strip("\n")) - 1) + 1)
-    found = locate(page, _trim(new)[0])
-    if isinstance(found, Place):
-        raise already_applied(page, found.first, found.stop)
-
-
 def _written(
     document: Document,
     page: Page,
@@ -300,7 +244,8 @@ def _written(
     for start, end, put in splices:
         first = page.line_at(start) + 1
         before.append(_range(first, page.view[start:end]))
-        after.append(_range(first + shift, put))
+        gone = not put and page.view[end - 1 : end] == "\n" and start == page.starts[first - 1]
+        after.append(LineRange(first + shift, first + shift - 1) if gone else _range(first + shift, put))
         shift += put.count("\n") - page.view.count("\n", start, end)
     if document.ending != "\n" and adapted and any("\n" in put for _, _, put in splices):
         adapted = (*adapted, "the file's line endings kept")

@@ -8,6 +8,11 @@ from itertools import accumulate
 
 from kcode.editing.fold import fold, key
 
+MOST_PLACES = 1000
+"""How many places of one text are looked at; more are as ambiguous."""
+_MOST_ROWS = 100_000
+"""Lines of candidates that are compared to break a tie; a block this long or this frequent is ambiguous."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -77,13 +82,13 @@ class Page:
         return "\n" + "\n".join(self.keys) + "\n"
 
     def runs(self, wanted: Sequence[str]) -> list[int]:
-        """Return every index into `solid` at which these reduced lines follow one another."""
+        """Return every index into `solid` at which these reduced lines follow one another, up to `MOST_PLACES`."""
         if not wanted:
             return []
         needle = "\n" + "\n".join(wanted) + "\n"
         found: list[int] = []
         at, counted, line = self._haystack.find(needle), 0, 0
-        while at >= 0:
+        while at >= 0 and len(found) < MOST_PLACES:
             line += self._haystack.count("\n", counted, at)
             counted = at
             found.append(line)
@@ -127,7 +132,10 @@ def locate(page: Page, block: Sequence[str]) -> Place | Several | None:
     """
     wanted = [key(line) for line in block]
     solid = [k for k in wanted if k]
-    places = [_rows(page, run, wanted) for run in page.runs(solid)]
+    runs = page.runs(solid)
+    if len(runs) > 1 and len(runs) * len(wanted) > _MOST_ROWS:
+        return Several(tuple(page.solid[run] for run in runs))
+    places = [_rows(page, run, wanted) for run in runs]
     places = [p for p in places if p.same_blanks] or places
     if len(places) > 1:
         plain = [p for p in places if _only_trailing(page, p, block)]
@@ -176,3 +184,17 @@ def _rows(page: Page, run: int, wanted: Sequence[str]) -> Place:
         rows.append((min(at + stop - n - 1, until), until))
         n = stop
     return Place(rows[0][0], rows[-1][1], tuple(rows), same)
+
+
+def trim(text: str) -> tuple[list[str], int, int]:
+    """Return the lines without blank ones at either end, and how many those were."""
+    lines = text.split("\n")
+    solid = [n for n, line in enumerate(lines) if key(line)]
+    if not solid:
+        return [], 0, len(lines) - 1
+    return lines[solid[0] : solid[-1] + 1], solid[0], len(lines) - 1 - solid[-1]
+
+
+def keys_of(lines: Sequence[str]) -> list[str]:
+    """Reduce the lines that are not blank."""
+    return [k for k in map(key, lines) if k]

@@ -41,6 +41,15 @@ def already_applied(page: Page, first: int, stop: int) -> EditRefused:
     return refused("already_applied", "\n".join([text, *_window(page, first, stop)]), (first,))
 
 
+def unchanged(page: Page, first: int, stop: int) -> EditRefused:
+    """The edit comes out as what is there: it changes blanks or typography that the file does not have."""
+    text = (
+        f"Lines {first + 1}-{stop} already read as new_string wants; only blanks or typography that old_string got "
+        "wrong differ. Nothing was changed. To change those, copy old_string exactly from the file:"
+    )
+    return refused("no_change", "\n".join([text, *_window(page, first, stop)]), (first,))
+
+
 def not_found(page: Page, old: str) -> EditRefused:
     """Old is nowhere; show what comes nearest."""
     block = [line for line in old.split("\n") if line.strip()]
