@@ -157,9 +157,14 @@ class Appender:
         self._checked = True
 
     def _create(self) -> None:
-        private_folder(self.path.parent)
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        descriptor = os.open(self.path, flags, 0o600)
+        try:
+            private_folder(self.path.parent)
+            descriptor = os.open(self.path, flags, 0o600)
+        except FileNotFoundError:
+            # Another kcode, tidying up, has just removed the empty folder.
+            private_folder(self.path.parent)
+            descriptor = os.open(self.path, flags, 0o600)
         try_lock(descriptor)
         self._descriptor = descriptor
         with contextlib.suppress(OSError):

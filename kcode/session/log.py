@@ -66,7 +66,6 @@ class SessionLog:
     @classmethod
     def reopen(
         cls,
-        path: Path,
         recorded: Recorded,
         *,
         on_warning: OnWarning,
@@ -78,6 +77,7 @@ class SessionLog:
         Raises:
             SessionError: another kcode writes it, or it may only be read.
         """
+        path = recorded.path
         if recorded.header.format > FORMAT:
             raise SessionError(
                 f"The session {path.stem} was written by a newer kcode ({recorded.header.version}): it can be "
@@ -227,7 +227,7 @@ def _redacted(line: bytes, redact: Callable[[str], str]) -> bytes:
     text = line.decode("ascii")
     if redact(text) == text:
         return line
-    return json.dumps(_redact_value(json.loads(text), redact)).encode("ascii") + b"\n"
+    return json.dumps(_redact_value(json.loads(text), redact), separators=(",", ":")).encode("ascii") + b"\n"
 
 
 def _redact_value(value: object, redact: Callable[[str], str]) -> object:

@@ -23,6 +23,7 @@ class Recorded:
     `strange` the unknown fields of the others. `lines` are the good lines, for a fork to take over.
     """
 
+    path: Path
     header: Header
     events: Sequence[Event]
     lines: Sequence[bytes]
@@ -73,7 +74,7 @@ def read_session(path: Path) -> Recorded:
             events.append(found.event)
             messages += isinstance(found.event, MessageAdded) and found.event.agent == "main"
     title = title or next((title_of(m) for m in map(_prompt, events) if m), "")
-    return Recorded(header, events, lines, **counts, strange=strange, messages=messages, title=title)
+    return Recorded(path, header, events, lines, **counts, strange=strange, messages=messages, title=title)
 
 
 def _prompt(event: Event) -> UserMessage | None:

@@ -7,6 +7,8 @@ The bytes of images stand in `Blobs`; the line names them as "blob:<sha256>".
 import base64
 import binascii
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
 
@@ -20,6 +22,7 @@ from kcode.types.value import Value
 
 FORMAT = 1
 _BLOB = "blob:"
+_BLOB_NAMES = re.compile(rb'"blob:([0-9a-f]{64})"')
 _TITLE = 120
 
 Trouble: TypeAlias = Literal["damaged", "unknown"]
@@ -83,7 +86,7 @@ def dump(value: Value) -> bytes:
         pass
     # Only this slower way carries half of a surrogate pair, which models do write now and then.
     try:
-        return json.dumps(value.model_dump(mode="json")).encode("ascii") + b"\n"
+        return json.dumps(value.model_dump(mode="json"), separators=(",", ":")).encode("ascii") + b"\n"
     except (PydanticSerializationError, RecursionError, TypeError) as error:
         raise ValueError(str(error)) from error
 
@@ -127,6 +130,11 @@ def decode_header(line: bytes) -> Header | None:
         return Header.model_validate(data) if isinstance(data, dict) else None
     except (ValueError, ValidationError):
         return None
+
+
+def blob_names(line: bytes) -> Sequence[str]:
+    """Name the blobs that a line refers to."""
+    return [name.decode("ascii") for name in _BLOB_NAMES.findall(line)]
 
 
 def title_of(message: UserMessage) -> str:

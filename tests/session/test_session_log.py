@@ -69,7 +69,7 @@ def write(path: Path, events: list[Event]) -> None:
 
 def reopen(path: Path) -> SessionLog:
     warnings: list[str] = []
-    return SessionLog.reopen(path, read_session(path), on_warning=warnings.append)
+    return SessionLog.reopen(read_session(path), on_warning=warnings.append)
 
 
 def without_times(events: list[Event]) -> list[Event]:
@@ -225,7 +225,7 @@ def test_a_newer_format_can_be_read_but_not_continued(tmp_path: Path) -> None:
     recorded = read_session(path)
     assert len(recorded.events) == 4
     with pytest.raises(SessionError, match="newer kcode"):
-        SessionLog.reopen(path, recorded, on_warning=print)
+        SessionLog.reopen(recorded, on_warning=print)
     assert path.read_bytes() == newer
 
 
