@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +11,7 @@ from kcode.process.environ import clean_environment
 from kcode.process.job import Job
 from kcode.process.limits import Limits, over_memory, process_limit
 from kcode.process.output import LIMIT, Output
+from kcode.process.scratch import OUTPUT, Scratch
 from kcode.process.shell import MAX_ARGUMENT, State, command_line, find_shell, read_state, taint
 from kcode.screen.sanitise import Sanitiser, sanitise
 from kcode.types.environment import BackgroundOutput, CommandResult, OnOutput
@@ -51,7 +50,8 @@ class LocalProcesses:
             folders: says which folders a command may leave as the working folder; only `root` if None.
             env: what commands' environment is made of; this process's own if None. Secrets are stripped.
             pass_env: names of variables that commands get although they look like secrets.
-            scratch: a private folder for output that is too long to show; one that `close` deletes if None.
+            scratch: a folder in which this makes one of its own for output that is too long to show, so that
+                it outlives the session; None for one that `close` deletes.
             limits: what one command may take of the machine.
             output_limit: bytes of output that a result shows.
         """
@@ -60,8 +60,8 @@ class LocalProcesses:
         self._base = clean_environment(os.environ if env is None else env, pass_env)
         self._env: Mapping[str, str] = dict(self._base)
         self._cwd = root
-        self._scratch = scratch
-        self._own_scratch: Path | None = None
+        self._kept = scratch
+        self._scratch: Scratch | None = None
         self._limits = limits or Limits()
         self._output_limit = output_limit
         self._shell = find_shell(self._base.get("PATH", os.defpath))
@@ -83,7 +83,7 @@ class LocalProcesses:
     @property
     def scratch(self) -> Path | None:
         """The folder with output that was too long to show, None while there is none."""
-        return self._scratch or self._own_scratch
+        return self._scratch.path if self._scratch else None
 
     async def run(
         self, command: str, on_output: OnOutput, *, seconds: float, background: bool = False
@@ -172,9 +172,9 @@ class LocalProcesses:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._background.clear()
-        if self._own_scratch is not None:
-            shutil.rmtree(self._own_scratch, ignore_errors=True)
-            self._own_scratch = None
+        if self._scratch is not None:
+            self._scratch.close()
+            self._scratch = None
 
     def _start(self, command: str, on_output: OnOutput | None) -> tuple[Job, Path]:
         self._count += 1
@@ -201,19 +201,16 @@ class LocalProcesses:
             argv=command_line(self._shell, argument, state, processes=process_limit(self._limits)),
             cwd=self._cwd,
             env=self._env,
-            spill=folder / f"{id_}.txt",
+            spill=folder / f"{id_}{OUTPUT}",
             limit=self._output_limit,
             on_bytes=show if on_output is not None else None,
         )
         return job, state
 
     def _folder(self) -> Path:
-        if self._scratch is not None:
-            self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return self._scratch
-        if self._own_scratch is None or not self._own_scratch.is_dir():
-            self._own_scratch = Path(tempfile.mkdtemp(prefix="kcode-"))
-        return self._own_scratch
+        if self._scratch is None or not self._scratch.path.is_dir():
+            self._scratch = Scratch(self._kept)
+        return self._scratch.path
 
     async def _watch(self, job: Job, seconds: float | None, notes: list[str]) -> _End:
         """Wait for a command's end; end it for time or for what it takes of the machine."""
