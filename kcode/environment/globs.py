@@ -64,7 +64,7 @@ def expand_braces(pattern: str) -> Sequence[str]:
             continue
         start, end = found
         waiting[:0] = [one[:start] + part + one[end + 1 :] for part in one[start + 1 : end].split(",")]
-    return done
+    return list(dict.fromkeys(done))
 
 
 def _innermost(pattern: str) -> tuple[int, int] | None:

@@ -1,0 +1,120 @@
+"""This machine as the agent's surroundings."""
+
+import asyncio
+import os
+import platform
+import time
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from kcode.environment.files import LocalFiles
+from kcode.environment.git import LocalGit, read_head
+from kcode.environment.mounts import Mounts
+from kcode.environment.paths import resolve_path
+from kcode.environment.processes import LocalProcesses
+from kcode.environment.search import LocalSearch
+from kcode.process.shell import find_shell
+from kcode.types.environment import ResolvedPath
+
+
+class LocalEnvironment:
+    """Files, processes, search and git of this machine, see `kcode.types.environment.Environment`.
+
+    Nothing is started or read before it is asked for.
+
+    Args:
+        root: the folder that the agent works in.
+        folders: more folders that count as inside.
+        home: kcode's own folder, for output that is too long to be shown; None where nothing can be kept.
+        environ: the variables that commands inherit, cleaned of secrets; None for this process's own.
+        pass_env: names of variables that commands get although they look like secrets.
+        variables: more variables for commands, from the settings.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        folders: Sequence[Path] = (),
+        *,
+        home: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+        pass_env: Collection[str] = (),
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        self._root = _real(root)
+        self._more = [folder for folder in map(_real, folders) if folder != self._root]
+        self._home = home
+        self._environ = os.environ if environ is None else environ
+        self._pass_env = tuple(pass_env)
+        self._variables = variables or {}
+        self._processes: LocalProcesses | None = None
+        self._mounts = Mounts()
+        self._files = LocalFiles(self._mounts)
+        self._search = LocalSearch(self._root)
+        self._git = LocalGit(self._root)
+
+    @property
+    def root(self) -> Path:
+        """The folder that the agent works in: absolute, links resolved."""
+        return self._root
+
+    @property
+    def folders(self) -> Sequence[Path]:
+        """The root and every added working folder."""
+        return (self._root, *self._more)
+
+    @property
+    def files(self) -> LocalFiles:
+        """Files."""
+        return self._files
+
+    @property
+    def processes(self) -> LocalProcesses:
+        """Shell commands."""
+        if self._processes is None:
+            self._processes = LocalProcesses(
+                self._root,
+                folders=lambda: self.folders,
+                env={**self._environ, **self._variables},
+                pass_env=(*self._pass_env, *self._variables),
+                scratch=self._home / "spill" if self._home else None,
+            )
+        return self._processes
+
+    @property
+    def search(self) -> LocalSearch:
+        """Finding files and text."""
+        return self._search
+
+    @property
+    def git(self) -> LocalGit:
+        """Git."""
+        return self._git
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """What the system prompt says of this place: platform, shell, date, git."""
+        head = read_head(self._root)
+        return {
+            "Working folder": str(self._root),
+            "Further folders": ", ".join(map(str, self._more)),
+            "Platform": f"{platform.system()} {platform.release()} ({platform.machine()})",
+            "Shell": find_shell(self._environ.get("PATH", os.defpath)).path,
+            "Date": time.strftime("%A, %Y-%m-%d"),
+            "Git": "not a repository" if head is None else f"on {head}" if head else "a repository",
+        }
+
+    async def resolve(self, text: str, *, must_exist: bool = True) -> ResolvedPath:
+        """Find the file that a model meant by `text`, see `kcode.environment.paths.resolve_path`."""
+        if self._mounts.slow(self._root):
+            return await asyncio.to_thread(resolve_path, text, self._root, self._more, must_exist=must_exist)
+        return resolve_path(text, self._root, self._more, must_exist=must_exist)
+
+    async def close(self) -> None:
+        """End what still runs."""
+        if self._processes is not None:
+            await self._processes.close()
+
+
+def _real(folder: Path) -> Path:
+    return Path(os.path.realpath(folder))

@@ -1,0 +1,48 @@
+"""What the file tools say about a path."""
+
+import errno
+
+from kcode.screen.names import escape_name
+from kcode.types.environment import ResolvedPath
+
+_WORDS = {
+    errno.ENOENT: "it does not exist (any more)",
+    errno.EACCES: "permission denied; it may be read-only",
+    errno.EPERM: "the system does not permit it; the file may be immutable",
+    errno.EROFS: "the file system is read-only",
+    errno.EISDIR: "it is a folder",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.EEXIST: "a part of the path is a file, not a folder",
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file would be larger than allowed here",
+    errno.ELOOP: "its links lead in a circle",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.EMFILE: "too many files are open; try again",
+    errno.ENFILE: "too many files are open; try again",
+    errno.EIO: "the disk reported an error",
+}
+
+
+def path_rule(tool: str, place: ResolvedPath) -> str:
+    """Return the permission rule that names one file: relative to the root, or absolute with two slashes."""
+    return f"{tool}({place.shown if not place.shown.startswith('/') else f'/{place.shown}'})"
+
+
+def explain(error: OSError, place: ResolvedPath, action: str) -> str:
+    """Say for the model why a file could not be read or written, and what became of it."""
+    words = _WORDS.get(error.errno or 0, escape_name(error.strerror or str(error)))
+    outcome = "" if action == "read" else " Nothing was changed."
+    return f"Could not {action} {place.shown}: {words}.{outcome}"
+
+
+def folder_rule(place: ResolvedPath) -> str:
+    """Return the permission rule for searching a folder: rules for reading files hold for searches too."""
+    if place.shown == ".":
+        return "Read"
+    return path_rule("Read", place).removesuffix(")") + "/**)"
+
+
+def spelled(place: ResolvedPath, text: str) -> str:
+    """Tell the model under which name a path was found, if it was another than it wrote."""
+    return f"[{place.shown}]\n{text}" if place.repair else text

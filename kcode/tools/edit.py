@@ -1,0 +1,172 @@
+"""Replace text in a file."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, Field
+
+from kcode import registry
+from kcode.editing import Edit as Wanted
+from kcode.editing import EditRefused, Outcomes, edit_all
+from kcode.editing.endings import open_text
+from kcode.tools._change import AROUND, Change, change
+from kcode.tools._paths import path_rule
+from kcode.tools._target import Target, file_change, load, store
+from kcode.tools._text import numbered, split_lines
+from kcode.types.environment import Environment, ResolvedPath
+from kcode.types.errors import ToolError
+from kcode.types.events import FileSeen
+from kcode.types.messages import Repair
+from kcode.types.state import State
+from kcode.types.tool import (
+    Access,
+    Invocation,
+    PathNeed,
+    PrepareContext,
+    Tool,
+    ToolContext,
+    ToolOutput,
+    text_output,
+)
+
+
+class OneEdit(BaseModel):
+    """One of several replacements."""
+
+    old_string: str
+    new_string: str
+    replace_all: bool = False
+
+
+class Edit(BaseModel):
+    """Arguments of Edit."""
+
+    file_path: str
+    old_string: str = ""
+    new_string: str = ""
+    replace_all: bool = Field(default=False, description="Every exact occurrence")
+    edits: list[OneEdit] = Field(default=[], description="Several, made in turn")
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    target: Target
+    data: bytes
+    outcomes: Outcomes
+    made: Change
+
+
+async def prepare(args: Edit, context: PrepareContext) -> Invocation:
+    """Find the place and show what would change."""
+    wanted = _wanted(args)
+    place = await context.environment.resolve(args.file_path, must_exist=not _creates(wanted))
+    first = await _plan(context.environment, context.state, place, wanted)
+
+    async def run(context: ToolContext) -> ToolOutput:
+        target = await load(context.environment.files, place, context.state)
+        # An earlier call of the same response may have changed the file: what counts is what is there now.
+        same = (target.sha256, target.seen) == (first.target.sha256, first.target.seen)
+        plan = first if same else _planned(target, wanted)
+        await store(context.environment, plan.target, plan.data)
+        return _output(plan)
+
+    return Invocation(
+        kind="edit",
+        title=f"Edit {place.shown}",
+        rule=path_rule("Edit", place),
+        needs=(PathNeed("edit", place.path),),
+        run=run,
+        access=Access(writes=frozenset({place.real})),
+        paths=(place.path,),
+        diff=first.made.diff,
+    )
+
+
+def _wanted(args: Edit) -> Sequence[Wanted]:
+    single = Wanted(args.old_string, args.new_string, args.replace_all)
+    several = [Wanted(e.old_string, e.new_string, e.replace_all) for e in args.edits]
+    if not several:
+        return [single]
+    # Some models fill in both; then the single one is the first, or a copy of it.
+    return several if single.old == single.new or single in several else [single, *several]
+
+
+def _creates(wanted: Sequence[Wanted]) -> bool:
+    return len(wanted) == 1 and not wanted[0].old and bool(wanted[0].new)
+
+
+async def _plan(
+    environment: Environment, state: State, place: ResolvedPath, wanted: Sequence[Wanted]
+) -> _Plan:
+    return _planned(await load(environment.files, place, state), wanted)
+
+
+def _planned(target: Target, wanted: Sequence[Wanted]) -> _Plan:
+    place, text = target.place, target.text
+    if not target.exists and not _creates(wanted):
+        raise ToolError(f"{place.shown} does not exist (any more). To make it, use Write.")
+    try:
+        outcomes = edit_all(text, wanted)
+    except EditRefused as refusal:
+        changed = f"{place.shown} changed since you read it. " if target.stale else ""
+        raise ToolError(
+            f"{changed}{place.shown}: {refusal}" if not changed else f"{changed}{refusal}"
+        ) from refusal
+    if target.stale and any(one.rung != "exact" for one in outcomes.each):
+        raise ToolError(_stale(target, outcomes))
+    data = target.encode(outcomes.text)
+    return _Plan(target, data, outcomes, change(text, outcomes.text, place.shown))
+
+
+def _stale(target: Target, outcomes: Outcomes) -> str:
+    lines = split_lines(open_text(target.text).view)
+    span = next(one.before[0] for one in outcomes.each if one.rung != "exact")
+    first = max(min(span.first, len(lines)) - AROUND, 1)
+    return (
+        f"{target.place.shown} changed since you read it, and old_string is not exactly what stands there now, so "
+        "nothing was changed. Repeat the edit with the lines as they are:\n"
+        f"{numbered(lines[first - 1 : span.last + AROUND], first)}"
+    )
+
+
+def _output(plan: _Plan) -> ToolOutput:
+    target, made = plan.target, plan.made
+    shown = target.place.shown
+    what = f"Edited {shown}" if target.exists else f"Created {shown}"
+    notes = [note for one in plan.outcomes.each for note in one.adapted]
+    head = f"{what} (+{made.added} -{made.removed} lines)." + (f" Note: {'; '.join(notes)}." if notes else "")
+    repairs = [
+        Repair(place="meaning", kind=f"edit_{one.rung}", detail="; ".join(one.adapted))
+        for one in plan.outcomes.each
+        if one.rung != "exact" or one.adapted
+    ]
+    if target.place.repair:
+        repairs.insert(0, target.place.repair)
+    changed = file_change(target, plan.data, made)
+    return text_output(
+        "\n".join(filter(None, (head, made.region))),
+        changes=(changed,),
+        seen=(_seen(plan),),
+        repairs=tuple(repairs),
+    )
+
+
+def _seen(plan: _Plan) -> FileSeen:
+    target, made = plan.target, plan.made
+    knew_all = not target.exists or (target.seen is not None and target.seen.whole and not target.stale)
+    first, last = (
+        (made.spans[0][0], made.spans[-1][1]) if made.spans and not knew_all else (1, len(made.lines))
+    )
+    sha256 = hashlib.sha256(plan.data).hexdigest()
+    return FileSeen(path=str(target.place.real), sha256=sha256, start=first, end=last, whole=knew_all)
+
+
+TOOL = Tool(
+    name="Edit",
+    description=registry.text("kcode.tools", "edit.md"),
+    args=Edit,
+    prepare=prepare,
+    order=30,
+    summary=lambda arguments: f"Edit {arguments.get('file_path', '')}",
+)
