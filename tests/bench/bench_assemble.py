@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 
 from kcode.providers.assemble import Assembler
+from kcode.providers.reply import Reply
+from kcode.types.model import ToolSpec
 
 CHUNKS = 20_000
 ROUNDS = 5
@@ -32,6 +34,8 @@ def streams() -> dict[str, list[bytes]]:
     pieces.extend({"tool_calls": [more]} for _ in range(CHUNKS - 1))
     return {
         "text": events([{"content": " word"}] * CHUNKS),
+        "code": events([{"content": piece} for piece in ("```py\n", *["a<b", "\n", " x"] * (CHUNKS // 3))]),
+        "html": events([{"content": "<td>"}] * CHUNKS),
         "reasoning": events([{"reasoning_content": " word"}] * CHUNKS),
         "arguments": events(pieces),
     }
@@ -54,18 +58,34 @@ def assemble(stream: list[bytes]) -> None:
         assembler.feed(chunk)
 
 
+def reply(stream: list[bytes]) -> None:
+    """Feed every chunk on its own to the whole path: assembling, filtering, repairing."""
+    tools = [ToolSpec(name=name, description="", parameters={}) for name in ("Bash", "Read", "Write", "Edit")]
+    receiver = Reply(tools)
+    for chunk in stream:
+        receiver.feed(chunk)
+    receiver.finish()
+
+
 def main() -> None:
     """Print the cost of each kind of piece, and of json.loads alone."""
+    end = b'data: {"choices": [{"delta": {"content": "."}, "finish_reason": "stop"}]}\n\n'
     for name, stream in streams().items():
 
         def parse(stream: list[bytes] = stream) -> None:
             for chunk in stream:
                 json.loads(chunk[6:])
 
-        def whole(stream: list[bytes] = stream) -> None:
+        def assembled(stream: list[bytes] = stream) -> None:
             assemble(stream)
 
-        print(f"{name:10} {best(whole):6.2f} us per chunk   (json.loads alone {best(parse):.2f})")
+        def received(stream: list[bytes] = stream) -> None:
+            reply([*stream, end])
+
+        print(
+            f"{name:10} json.loads alone {best(parse):5.2f}   assembled {best(assembled):5.2f}   "
+            f"whole reply {best(received):5.2f}   us per chunk"
+        )
 
 
 if __name__ == "__main__":
