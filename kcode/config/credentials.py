@@ -46,7 +46,7 @@ class Credentials:
 
     def __init__(self, home: Home, keyring: Keyring | None = None) -> None:
         self.path: Path | None = home.path / "credentials.json" if home.path else None
-        self._writable = not home.problem
+        self._writable = home.writable
         self._keyring = keyring
 
     def get(self, vendor: str) -> str:

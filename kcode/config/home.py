@@ -10,13 +10,18 @@ from pathlib import Path
 class Home:
     """The folder for settings, sessions and keys.
 
-    `path` is None where nothing can be kept; `problem` says why, in a sentence to be shown once. `user` is the
-    person's own folder, None where there is none.
+    `path` is None where there is none. `problem` says why nothing can be kept, in a sentence to be shown once; what
+    is there may still be read. `user` is the person's own folder, None where there is none.
     """
 
     path: Path | None
     user: Path | None = None
     problem: str = ""
+
+    @property
+    def writable(self) -> bool:
+        """Whether something can be kept there."""
+        return self.path is not None and not self.problem
 
     def shown(self, path: Path) -> str:
         """Spell a path as a person would, with ~ for their own folder."""
@@ -32,10 +37,10 @@ def find_home(environ: Mapping[str, str]) -> Home:
     """
     user, problem = _user_folder(environ)
     if named := environ.get("KCODE_HOME"):
-        path = Path(named).expanduser() if user else Path(named)
+        path = user / named[2:] if user and named.startswith("~/") else Path(named)
         return _checked(path.absolute(), user, "KCODE_HOME")
-    if user is None or problem:
-        return Home(None, user, f"{problem} Nothing is saved; set KCODE_HOME to a folder that you can write.")
+    if user is None:
+        return Home(None, None, f"{problem} Nothing is saved; set KCODE_HOME to a folder that you can write.")
     return _checked(user / ".kcode", user, "~/.kcode")
 
 
@@ -52,7 +57,7 @@ def _user_folder(environ: Mapping[str, str]) -> tuple[Path | None, str]:
         return None, f"The home folder {named} is no folder."
     if owner != os.geteuid():
         # Files of ours would be in the way of whoever owns it, after `sudo` above all.
-        return path, f"The home folder {named} belongs to another user."
+        return None, f"The home folder {named} belongs to another user."
     return path, ""
 
 

@@ -7,7 +7,7 @@ one of these files changes, it is asked about again.
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
@@ -25,13 +25,10 @@ _FILES: Mapping[str, ItemKind] = {
     ".claude/settings.local.json": "settings",
     ".mcp.json": "servers",
     ".kcode/mcp.json": "servers",
-    "AGENTS.md": "instructions",
-    "KCODE.md": "instructions",
-    "CLAUDE.md": "instructions",
-    "CLAUDE.local.md": "instructions",
     ".kcode/AGENTS.md": "instructions",
     ".claude/CLAUDE.md": "instructions",
 }
+_INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md", "CLAUDE.local.md")
 _FOLDERS: Mapping[str, ItemKind] = {
     "skills": "skill",
     "commands": "command",
@@ -67,33 +64,63 @@ class Standing:
     """Whether it was trusted before."""
 
 
-def find_items(root: Path) -> Sequence[Item]:
-    """List what would count once the folder is trusted; runs nothing, follows no folder out of it."""
-    items = [_item(root, name, kind) for name, kind in _FILES.items() if os.path.lexists(root / name)]
-    for top in (".kcode", ".claude"):
+def find_items(root: Path, cwd: Path | None = None, *, skip: Collection[Path] = ()) -> Sequence[Item]:
+    """List what would count once the folder is trusted; runs nothing, follows no folder out of it.
+
+    Args:
+        root: the project's folder.
+        cwd: where kcode works; instruction files from there up to the repository count too.
+        skip: folders that are the person's own, not the project's.
+    """
+    own = [folder for folder in (".kcode", ".claude") if (root / folder).resolve() in skip]
+    places = dict(_FILES)
+    for name in [name for name in places if name.split("/")[0] in own]:
+        del places[name]
+    for folder in _instruction_folders(cwd or root):
+        for name in _INSTRUCTIONS:
+            places[os.path.relpath(folder / name, root)] = "instructions"
+    items = [_item(root, name, kind) for name, kind in places.items() if os.path.lexists(root / name)]
+    for top in sorted({".kcode", ".claude"} - set(own)):
         for name, kind in _FOLDERS.items():
-            found = [_item(root, str(path.relative_to(root)), kind) for path in _walk(root / top / name)]
-            items += found[:_MOST_ITEMS]
-            if rest := found[_MOST_ITEMS:]:
-                digest = hashlib.sha256("".join(item.sha256 for item in rest).encode()).hexdigest()
-                items.append(Item(f"{top}/{name}", kind, digest, (f"{len(rest)} more files",)))
+            items += _folder_items(root, Path(top) / name, kind)
     return items
+
+
+def _instruction_folders(cwd: Path) -> Sequence[Path]:
+    """The folder and its parents up to the repository's own; the folder alone outside a repository."""
+    folders = [cwd, *cwd.parents]
+    for position, folder in enumerate(folders):
+        if (folder / ".git").exists():
+            return folders[: position + 1]
+    return [cwd]
+
+
+def _folder_items(root: Path, folder: Path, kind: ItemKind) -> Sequence[Item]:
+    found = [_item(root, str(path.relative_to(root)), kind) for path in _walk(root / folder)]
+    shown, rest = found[:_MOST_ITEMS], found[_MOST_ITEMS:]
+    if rest:
+        digest = hashlib.sha256("".join(item.sha256 for item in rest).encode()).hexdigest()
+        shown.append(Item(str(folder), kind, digest, (f"{len(rest)} more files",)))
+    return shown
 
 
 class Trust:
     """The folders that a person trusts, kept in trust.json; without a place to keep it, for this run only."""
 
     def __init__(self, home: Home) -> None:
-        self._path = home.path / "trust.json" if home.path and not home.problem else None
+        self._path = home.path / "trust.json" if home.path else None
+        self._writable = home.writable
+        own = (home.path, home.user / ".claude" if home.user else None)
+        self._own = {folder.resolve() for folder in own if folder}
         self._never = {Path("/"), *([home.user.resolve()] if home.user else [])}
         self._session: dict[str, Mapping[str, str]] = {}
 
-    def standing(self, root: Path) -> Standing:
-        """Say how a folder stands now.
+    def standing(self, root: Path, cwd: Path | None = None) -> Standing:
+        """Say how a folder stands now; `cwd` is where kcode works in it.
 
         A folder without anything that would count is trusted: there is nothing to ask about.
         """
-        items = find_items(root)
+        items = find_items(root, cwd, skip=self._own)
         accepted = self._accepted(root)
         hashes = accepted or {}
         changed = [item for item in items if hashes.get(item.path) != item.sha256]
@@ -106,9 +133,9 @@ class Trust:
             ConfigError: trust.json cannot be written; the folder is trusted for this run.
         """
         key = str(root.resolve())
-        hashes = {item.path: item.sha256 for item in items}
+        hashes = {**(self._accepted(root) or {}), **{item.path: item.sha256 for item in items}}
         self._session[key] = hashes
-        if self._path is None or Path(key) in self._never:
+        if not self._writable or Path(key) in self._never:
             return
         self._save({**self._stored(), key: hashes})
 
@@ -122,15 +149,13 @@ class Trust:
         name = str(path.relative_to(root))
         if accepted is None or accepted.get(name) != before.get(name):
             return
-        own = [item for item in find_items(root) if item.path == name]
-        rest = [Item(p, "settings", h) for p, h in accepted.items() if p != name]
-        self.accept(root, [*rest, *own])
+        self.accept(root, [item for item in find_items(root) if item.path == name])
 
     def forget(self, root: Path) -> None:
         """Take trust back; raises ConfigError."""
         key = str(root.resolve())
         self._session.pop(key, None)
-        if self._path is not None:
+        if self._writable:
             self._save({name: hashes for name, hashes in self._stored().items() if name != key})
 
     def _accepted(self, root: Path) -> Mapping[str, str] | None:
@@ -201,6 +226,8 @@ def _details(data: bytes, kind: ItemKind) -> tuple[str, ...]:
 def _settings(data: Mapping[str, Any]) -> Iterator[str]:
     permissions = data.get("permissions")
     if isinstance(permissions, dict):
+        if mode := cast("dict[str, Any]", permissions).get("defaultMode"):
+            yield f"permission mode: {mode}"
         for behaviour in ("allow", "ask", "deny"):
             rules = cast("dict[str, Any]", permissions).get(behaviour)
             if isinstance(rules, list) and rules:

@@ -35,7 +35,7 @@ def slug(cwd: Path) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionStore:
+class Store:
     """The sessions below one folder.
 
     Args:
@@ -44,6 +44,7 @@ class SessionStore:
         version: kcode's version, for the headers.
         redact: makes secrets unreadable before anything is written.
         disk: the system.
+        writable: False to store nothing of new and resumed sessions; what is there can be read.
     """
 
     home: Path | None
@@ -51,6 +52,7 @@ class SessionStore:
     version: str = ""
     redact: Callable[[str], str] | None = None
     disk: Disk = field(default_factory=Disk)
+    writable: bool = True
 
     @property
     def folder(self) -> Path | None:
@@ -77,6 +79,8 @@ class SessionStore:
         Raises:
             SessionError: another kcode writes it, or it may only be read; `fork` is the way out.
         """
+        if not self.writable:
+            return self._log(None, recorded.header)
         return SessionLog.reopen(recorded, on_warning=self.on_warning, disk=self.disk, redact=self.redact)
 
     def fork(self, recorded: Recorded, cwd: Path, session_id: str | None = None) -> SessionLog:
@@ -148,7 +152,7 @@ class SessionStore:
         return wanted
 
     def _path(self, cwd: Path, name: str) -> Path | None:
-        return self.folder / slug(cwd) / f"{name}.jsonl" if self.folder else None
+        return self.folder / slug(cwd) / f"{name}.jsonl" if self.folder and self.writable else None
 
     def _log(self, path: Path | None, header: Header, seed: Recorded | None = None) -> SessionLog:
         return SessionLog(

@@ -167,3 +167,43 @@ def test_the_trust_file_is_for_its_owner_only(places: Places) -> None:
     path = places.user / ".kcode" / "trust.json"
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(json.loads(path.read_text())["folders"]) == [str(places.project)]
+
+
+def test_instructions_between_the_working_folder_and_the_repository_are_asked_about(places: Places) -> None:
+    places.put("project/.git/HEAD", "")
+    places.put("project/CLAUDE.md", "top")
+    places.put("project/a/AGENTS.md", "a")
+    places.put("project/b/AGENTS.md", "b")
+    trust = Trust(places.home)
+    for name in ("a", "b"):
+        standing = trust.standing(places.project, places.project / name)
+        assert f"{name}/AGENTS.md" in [item.path for item in standing.changed]
+        trust.accept(places.project, standing.changed)
+    for name in ("a", "b"):
+        assert Trust(places.home).standing(places.project, places.project / name).trusted
+
+
+def test_a_project_inside_a_repository_asks_about_the_repositorys_instructions(places: Places) -> None:
+    places.put("project/.git/HEAD", "")
+    places.put("project/AGENTS.md", "top")
+    inner = places.put("project/inner/.kcode/settings.json", {}).parent.parent
+    standing = Trust(places.home).standing(inner, inner)
+    assert [item.path for item in standing.items] == [".kcode/settings.json", "../AGENTS.md"]
+
+
+def test_a_persons_own_settings_in_their_home_folder_are_not_asked_about(places: Places) -> None:
+    places.put("user/.kcode/settings.json", {"model": "x"})
+    places.put("user/.claude/skills/mine/SKILL.md", "x")
+    assert Trust(places.home).standing(places.user, places.user).trusted
+
+
+def test_trust_that_was_kept_still_counts_where_nothing_can_be_written(places: Places) -> None:
+    places.put("project/AGENTS.md", "one")
+    Trust(places.home).accept(places.project, find_items(places.project))
+    frozen = Home(places.home.path, places.home.user, "read-only")
+    assert Trust(frozen).standing(places.project).trusted
+    places.put("project/AGENTS.md", "two")
+    trust = Trust(frozen)
+    trust.accept(places.project, find_items(places.project))
+    assert trust.standing(places.project).trusted
+    assert not Trust(frozen).standing(places.project).trusted

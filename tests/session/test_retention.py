@@ -7,17 +7,17 @@ from session_logs import turn, user
 
 from kcode.session.blobs import Blobs
 from kcode.session.retention import Limits, clean, clean_in_background
-from kcode.session.store import SessionStore
+from kcode.session.store import Store
 
 DAY = 86_400
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> SessionStore:
-    return SessionStore(tmp_path, print)
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path, print)
 
 
-def recorded(store: SessionStore, name: str, days: float) -> Path:
+def recorded(store: Store, name: str, days: float) -> Path:
     log = store.create(Path("/app"), name)
     for event in turn(name):
         log.append(event)
@@ -39,14 +39,14 @@ def spilled(home: Path, name: str, size: int, days: float) -> Path:
     return aged(path, days)
 
 
-def test_sessions_that_nobody_touched_for_long_are_deleted(store: SessionStore, tmp_path: Path) -> None:
+def test_sessions_that_nobody_touched_for_long_are_deleted(store: Store, tmp_path: Path) -> None:
     old, new = recorded(store, "old", 31), recorded(store, "new", 29)
     (old.parent / "old.jsonl.bak").write_text("torn")
     assert clean(tmp_path, Limits(days=30)) == 1
     assert (old.exists(), new.exists(), (old.parent / "old.jsonl.bak").exists()) == (False, True, False)
 
 
-def test_a_session_that_is_open_or_to_be_kept_is_not_deleted(store: SessionStore, tmp_path: Path) -> None:
+def test_a_session_that_is_open_or_to_be_kept_is_not_deleted(store: Store, tmp_path: Path) -> None:
     log = store.create(Path("/app"), "open")
     log.append(user())
     assert log.path is not None
@@ -58,7 +58,7 @@ def test_a_session_that_is_open_or_to_be_kept_is_not_deleted(store: SessionStore
     assert kept.exists()
 
 
-def test_empty_folders_go_with_their_last_session(store: SessionStore, tmp_path: Path) -> None:
+def test_empty_folders_go_with_their_last_session(store: Store, tmp_path: Path) -> None:
     old = recorded(store, "old", 31)
     clean(tmp_path, Limits())
     assert not old.parent.exists()
@@ -76,7 +76,7 @@ def test_what_was_written_within_the_hour_is_kept_whatever_its_size(tmp_path: Pa
     assert fresh.exists()
 
 
-def test_images_go_when_nobody_read_them_for_long(store: SessionStore, tmp_path: Path) -> None:
+def test_images_go_when_nobody_read_them_for_long(store: Store, tmp_path: Path) -> None:
     session = recorded(store, "s", 1)
     blobs = Blobs(session.parent / "blobs")
     old, used = blobs.put(b"old"), blobs.put(b"used")
@@ -87,7 +87,7 @@ def test_images_go_when_nobody_read_them_for_long(store: SessionStore, tmp_path:
     assert (blobs.get(old), blobs.get(used)) == (None, b"used")
 
 
-def test_a_clock_that_was_set_back_deletes_nothing(store: SessionStore, tmp_path: Path) -> None:
+def test_a_clock_that_was_set_back_deletes_nothing(store: Store, tmp_path: Path) -> None:
     recorded(store, "s", 1)
     assert clean(tmp_path, Limits(), now=time.time() - 365 * DAY) == 0
 
@@ -104,9 +104,7 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
     assert precious.exists()
 
 
-def test_cleaning_runs_beside_everything_else_and_never_complains(
-    store: SessionStore, tmp_path: Path
-) -> None:
+def test_cleaning_runs_beside_everything_else_and_never_complains(store: Store, tmp_path: Path) -> None:
     old = recorded(store, "old", 31)
     thread = clean_in_background(tmp_path, Limits())
     thread.join(10)
