@@ -71,11 +71,11 @@ class Appender:
         self._checked = True
 
     @classmethod
-    def reopen(cls, path: Path, disk: Disk) -> "Appender":
-        """Open a file that exists.
+    def reopen(cls, path: Path, disk: Disk, size: int) -> "Appender":
+        """Open a file that exists; `size` is how large it was when it was read, in bytes.
 
         Raises:
-            SessionError: it cannot be written, or another process writes it.
+            SessionError: it cannot be written, another process writes it or did so since it was read.
         """
         appender = cls(path, disk)
         try:
@@ -91,6 +91,9 @@ class Appender:
                 f"The session {path.stem} is open in another kcode. "
                 "Close it there, or use --fork-session to go on in a copy."
             )
+        if os.fstat(descriptor).st_size != size:
+            os.close(descriptor)
+            raise SessionError(f"The session {path.stem} has just been changed by another kcode. Try again.")
         appender._descriptor = descriptor
         appender._checked = False
         return appender

@@ -84,7 +84,7 @@ class SessionLog:
                 "read but not continued. Update kcode, or use --fork-session to go on in a copy."
             )
         log = cls(path, recorded.header, on_warning=on_warning, disk=disk, redact=redact)
-        log._appender = Appender.reopen(path, log._disk)
+        log._appender = Appender.reopen(path, log._disk, recorded.size)
         log._early = None
         log._messages = recorded.messages
         log._title = recorded.title

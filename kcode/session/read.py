@@ -21,9 +21,11 @@ class Recorded:
 
     `damaged` counts lines that could not be read, `unknown` those of a kind that this kcode does not know,
     `strange` the unknown fields of the others. `lines` are the good lines, for a fork to take over.
+    `size` is the file's, in bytes.
     """
 
     path: Path
+    size: int
     header: Header
     events: Sequence[Event]
     lines: Sequence[bytes]
@@ -52,7 +54,8 @@ def read_session(path: Path) -> Recorded:
     Raises:
         SessionError: it cannot be read, or is no kcode session.
     """
-    first, _, rest = _bytes(path).partition(b"\n")
+    data = _bytes(path)
+    first, _, rest = data.partition(b"\n")
     header = _header(path, first, rest)
     blobs = Blobs(path.parent / "blobs")
     events: list[Event] = []
@@ -74,7 +77,9 @@ def read_session(path: Path) -> Recorded:
             events.append(found.event)
             messages += isinstance(found.event, MessageAdded) and found.event.agent == "main"
     title = title or next((title_of(m) for m in map(_prompt, events) if m), "")
-    return Recorded(path, header, events, lines, **counts, strange=strange, messages=messages, title=title)
+    return Recorded(
+        path, len(data), header, events, lines, **counts, strange=strange, messages=messages, title=title
+    )
 
 
 def _prompt(event: Event) -> UserMessage | None:

@@ -160,6 +160,17 @@ def test_a_second_writer_is_refused_with_a_hint_and_may_read(tmp_path: Path) -> 
     reopen(path).close()
 
 
+def test_a_log_that_grew_since_it_was_read_is_not_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "s.jsonl"
+    write(path, turn("a"))
+    recorded = read_session(path)
+    log = reopen(path)
+    log.append(user("meanwhile"))
+    log.close()
+    with pytest.raises(SessionError, match="Try again"):
+        SessionLog.reopen(recorded, on_warning=print)
+
+
 def test_every_torn_last_record_is_cut_before_the_next_one_is_written(tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
     write(path, [user("first"), answer("second")])
