@@ -50,6 +50,9 @@ class Blocks:
         done: list[Block] = []
         for line in lines:
             self._line(line, done)
+        if self._blank and self._partial[:1].strip() and not self._fence and not _ITEM.match(self._lines[0]):
+            # A line that begins at the margin ends the block before it, however it goes on.
+            self._end(done)
         return done
 
     def close(self) -> list[Block]:

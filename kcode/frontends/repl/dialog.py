@@ -61,8 +61,9 @@ class Dialog:
             dont_extend_height=True,
             wrap_lines=True,
         )
+        hint = Window(FormattedTextControl(self._hint), height=Dimension(max=1), dont_extend_height=True)
         self.container = ConditionalContainer(
-            HSplit([self._list, ConditionalContainer(self._line, self._lines)]), self.active
+            HSplit([self._list, ConditionalContainer(self._line, self._lines), hint]), self.active
         )
 
     async def ask(self, form: Form) -> Answer | None:
@@ -225,7 +226,7 @@ class Dialog:
         if form.filtering and self._filter:
             lines.append(("class:dim", f"   search: {self._filter}\n"))
         lines += self._choice_lines(form)
-        lines.append(("class:dim", f" {self._hint(form)}"))
+        lines[-1] = (lines[-1][0], lines[-1][1].removesuffix("\n"))
         return lines
 
     def _choice_lines(self, form: Form) -> StyleAndTextTuples:
@@ -241,11 +242,14 @@ class Dialog:
             number = "" if form.filtering else f"{i + 1}. "
             lines.append(("class:chosen" if chosen else "", f" {pointer} {number}{box}{choice.label}"))
             lines.append(("class:dim", f"  {choice.note}\n" if choice.note else "\n"))
-        if not visible:
+        if form.choices and not visible:
             lines.append(("class:dim", "   nothing matches\n"))
         return lines
 
-    def _hint(self, form: Form) -> str:
+    def _hint(self) -> StyleAndTextTuples:
+        return [("class:dim", f" {self._hint_words(self._form)}")] if self._form else []
+
+    def _hint_words(self, form: Form) -> str:
         dot = f" {self._stage.theme.glyphs.dot} "
         if self._typing:
             return dot.join(["Enter to send", "Esc to go back" if form.choices else "Esc to leave"])

@@ -5,11 +5,12 @@ said is ever drawn twice, and the terminal's search, selection and resize work o
 """
 
 import contextlib
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from prompt_toolkit.application import Application
-from prompt_toolkit.data_structures import Size
+from prompt_toolkit.data_structures import Point, Size
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import ANSI, StyleAndTextTuples, to_formatted_text
 from prompt_toolkit.input import Input
@@ -25,6 +26,7 @@ from prompt_toolkit.layout import (
     Window,
 )
 from prompt_toolkit.layout.containers import Container
+from prompt_toolkit.layout.screen import Screen
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.styles import Style
@@ -57,6 +59,36 @@ class HeldOutput(Vt100_Output):
         if not self.held:
             with contextlib.suppress(OSError):
                 super().flush()
+
+
+class Reflowing(Application[int]):
+    """An application that knows that a narrower window wraps what is drawn, so that it erases all of it."""
+
+    def _on_resize(self) -> None:
+        renderer = self.renderer
+        screen, columns = renderer.last_rendered_screen, self.output.get_size().columns
+        if screen is not None and columns > 0 and _reflows(os.environ):
+            cursor = renderer._cursor_pos  # noqa: SLF001 - the renderer has no word for it  # pyright: ignore[reportPrivateUsage]
+            above = sum(rows_at(_width(screen, row), columns) for row in range(cursor.y))
+            place = Point(x=cursor.x % columns, y=above + cursor.x // columns)
+            renderer._cursor_pos = place  # noqa: SLF001 - as above  # pyright: ignore[reportPrivateUsage]
+        super()._on_resize()
+
+
+def rows_at(width: int, columns: int) -> int:
+    """Return how many rows a line of some width takes in a window of so many columns."""
+    return max(1, -(-width // columns))
+
+
+def _width(screen: Screen, row: int) -> int:
+    """Return the columns of a drawn row up to its last sign."""
+    cells = screen.data_buffer[row]
+    return max((column + 1 for column, cell in cells.items() if cell.char.strip()), default=0)
+
+
+def _reflows(environ: Mapping[str, str]) -> bool:
+    """Whether the terminal wraps its lines anew when it is resized: nearly all do, xterm itself does not."""
+    return "XTERM_VERSION" not in environ and environ.get("TERM") != "linux"
 
 
 def terminal_output(theme: Theme) -> Output:
@@ -93,7 +125,7 @@ class Stage:
         self._pending: list[str] = []
         self._drawn: tuple[str, StyleAndTextTuples] = ("", [])
         self._output = output or terminal_output(theme)
-        self.app: Application[int] = Application(
+        self.app: Application[int] = Reflowing(
             output=self._output,
             input=source,
             style=style(theme),
@@ -107,11 +139,15 @@ class Stage:
 
     def furnish(self, middle: Sequence[AnyContainer], focus: Window, keys: KeyBindingsBase) -> None:
         """Put the prompt, the dialog and their keys in place."""
-        live = Window(
-            FormattedTextControl(self._live_text),
-            height=lambda: Dimension(max=self._live_rows()),
-            dont_extend_height=True,
-            wrap_lines=False,
+        live = ConditionalContainer(
+            Window(
+                FormattedTextControl(self._live_text),
+                height=lambda: Dimension(max=self._live_rows()),
+                dont_extend_height=True,
+                wrap_lines=False,
+            ),
+            # An empty text would still take a row.
+            Condition(lambda: bool(self._live_text())),
         )
         gap = ConditionalContainer(Window(height=1), Condition(lambda: self.size.rows >= SMALL))
         status = ConditionalContainer(

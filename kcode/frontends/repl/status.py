@@ -69,4 +69,4 @@ class Status:
 
 def money(dollars: float) -> str:
     """Return an amount with as many digits as it needs."""
-    return f"${dollars:.2f}" if dollars >= 0.1 else f"${dollars:.4f}"
+    return f"${dollars:.2f}" if dollars >= 0.01 else f"${dollars:.4f}"

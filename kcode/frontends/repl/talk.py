@@ -15,7 +15,7 @@ from kcode.types.command import CommandResult
 from kcode.types.errors import KcodeError
 from kcode.types.events import Mode
 
-CYCLE: tuple[Mode, ...] = ("default", "acceptEdits", "plan")
+CYCLE: tuple[Mode, ...] = ("default", "acceptEdits", "plan", "auto")
 """The modes that Shift-Tab goes through."""
 
 
