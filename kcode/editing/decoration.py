@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from kcode.editing.escapes import breaks_in_strings
 from kcode.editing.readings import Reading
 
 _NUMBERED = {
@@ -46,7 +47,7 @@ def _same_argument(swallowed: str, new: str) -> bool:
 
 def _told(old: str, new: str, pattern: re.Pattern[str]) -> bool:
     """Where the quotes came escaped, new may be escaped too; only an old with escapes of its own can tell."""
-    return pattern is _SWALLOWED[0] or "\\" not in new or "\\" in old
+    return "\\" in old or (breaks_in_strings(new) and (pattern is _SWALLOWED[0] or "\\" not in new))
 
 
 def _without_numbers(typed: Reading) -> Iterator[Reading]:

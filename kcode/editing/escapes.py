@@ -112,7 +112,7 @@ def _alike(old: str, new: str, undone: set[str]) -> str | None:
         # No line of code starts with a literal backslash, so escaped tabs there are indentation.
         new = _LEADING_TABS.sub(lambda m: m[0].replace("\\t", "\t"), _undo_first_breaks(new))
         found = _kinds(new)
-    if "n" in found - undone and not _in_strings(new):
+    if "n" in found - undone and not breaks_in_strings(new):
         return None
     unseen = (found - _kinds(old) - bare_old) & (_ALWAYS_ESCAPED | {"u"})
     if unseen or ("n" in undone and _breaks_string(old, new)):
@@ -131,7 +131,7 @@ def _bare(text: str) -> set[str]:
     found = {kind for kind, mark in _PLAIN.items() if mark in rest}
     if any(_kind(pair) not in _PLAIN and _kind(pair) != "u" for pair in _PAIR.findall(text)):
         found.add("\\")
-    return found if text.isascii() else found | {"u"}
+    return found | {"u"} if any(c > "\x7f" and not c.isspace() for c in text) else found
 
 
 def _breaks_string(old: str, new: str) -> bool:
@@ -143,8 +143,8 @@ def _breaks_string(old: str, new: str) -> bool:
     )
 
 
-def _in_strings(text: str) -> bool:
-    r"""Tell whether every `\n` stands inside quotes, where it can be meant as typed."""
+def breaks_in_strings(text: str) -> bool:
+    r"""Tell whether every escaped line break stands inside quotes, where it can be meant as typed."""
     return all(_open_quote(_PAIR.sub("", piece.split("\n")[-1])) for piece in text.split("\\n")[:-1])
 
 

@@ -6,6 +6,7 @@ own lines. Likeness is used for messages only.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from kcode.editing.decoration import undecorated
@@ -18,6 +19,7 @@ from kcode.editing.merge import Merge, UnclearMergeError
 from kcode.editing.outcome import Edit, EditRefused, LineRange, Outcome, Outcomes, Rung
 from kcode.editing.readings import Reading
 from kcode.editing.refusal import ambiguous, not_found, refused, unchanged
+from kcode.editing.sequences import opcodes
 
 _MOST_READINGS = 64
 
@@ -75,27 +77,58 @@ def _exact(document: Document, page: Page, typed: Reading, *, replace_all: bool)
         return _written(document, page, [(at, at + size, typed.new) for at in found], "exact", ())
     if len(found) > 1:
         raise ambiguous(page, [page.line_at(at) for at in found], exact=True)
-    at = found[0]
-    refuse_repeat(page, typed, at)
-    new, notes = _beside_indent(page, typed, at)
-    return _written(document, page, [(at, at + size, new)], "exact", notes)
+    return _spliced(document, page, typed, found[0])
+
+
+def _spliced(document: Document, page: Page, reading: Reading, at: int) -> Outcome:
+    """Write new over the one place where old stands literally, minding where it cuts into an indentation."""
+    refuse_repeat(page, reading, at)
+    place = _whole_line(page, reading.old, at)
+    if place is not None and "\n" in reading.new.strip("\n"):
+        return _merged(document, page, place, reading, reading.kind)
+    old, new = _uncut(reading.old, reading.new)
+    new, notes = _beside_indent(page, replace(reading, old=old, new=new), at)
+    notes = (reading.note, *notes) if reading.note else notes
+    return _written(document, page, [(at, at + len(old), new)], reading.kind, notes)
+
+
+def _whole_line(page: Page, old: str, at: int) -> Place | None:
+    """Return the line if old is one that was typed with a part of its indentation only.
+
+    Its literal place starts inside the indentation, and further new lines would lack the rest of it.
+    """
+    line = page.line_at(at)
+    body, start = old.strip("\n"), page.starts[line]
+    inside = at > start and old[:1] in {" ", "\t"} and not page.view[start:at].strip()
+    if not inside or "\n" in body or page.lines[line].strip() != body.strip():
+        return None
+    return Place(line, line + 1, ((line, line + 1),), same_blanks=True)
+
+
+def _uncut(old: str, new: str) -> tuple[str, str]:
+    """Leave out what old and new hold of the next line's indentation, which the edit does not mean to change."""
+    old_end, new_end = old.rstrip(" \t"), new.rstrip(" \t")
+    return (old_end, new_end) if old_end.endswith("\n") and new_end.endswith("\n") else (old, new)
 
 
 def _beside_indent(page: Page, typed: Reading, at: int) -> tuple[str, tuple[str, ...]]:
-    """See to the further lines of new where old is one line without the indentation that it has in the file.
+    """See to the further lines of new where old starts after the indentation that its line has in the file.
 
-    If new repeats old flush left further down, all of new is meant relative to the place. Otherwise it is
-    written as typed, and lines that come out less indented than the place are pointed out.
+    If new repeats that line flush left further down, what stands before it is meant relative to the place.
+    Otherwise new is written as typed, and lines that come out less indented than a single old line are told.
     """
     lead = page.view[page.starts[page.line_at(at)] : at]
-    first, *more = typed.new.split("\n")
-    line = typed.old.rstrip("\n")
-    if not lead or lead.strip() or "\n" in line or not any(m.strip() for m in more):
+    old, new = typed.old.rstrip("\n").split("\n"), typed.new.split("\n")
+    if not lead or lead.strip() or not any(line.strip() for line in new[1:]):
         return typed.new, ()
-    if line in more:
-        shifted = [lead + m if m.strip() else m for m in more]
-        return "\n".join([first, *shifted]), ("new lines indented like the line they stand beside",)
-    if any(m.strip() and not m.startswith(lead) for m in more):
+    moved = next((j1 for tag, i1, _, j1, _ in opcodes(old, new) if tag == "equal" and i1 == 0), 0)
+    if moved:
+        stop = len(new) if len(old) == 1 else moved + 1
+        shifted = [lead + line if line.strip() else line for line in new[1:stop]]
+        return "\n".join([new[0], *shifted, *new[stop:]]), (
+            "new lines indented like the line they stand beside",
+        )
+    if len(old) == 1 and any(line.strip() and not line.startswith(lead) for line in new[1:]):
         return typed.new, (
             "old_string leaves out its line's indentation, so only the first new line got it: check the others",
         )
@@ -160,9 +193,7 @@ def _read_exactly(document: Document, page: Page, readings: Sequence[Reading]) -
         raise ambiguous(page, [page.line_at(at) for at in places], exact=False)
     if not hits:
         return None
-    reading, at = hits[0]
-    refuse_repeat(page, reading, at)
-    return _written(document, page, [(at, at + len(reading.old), reading.new)], reading.kind, (reading.note,))
+    return _spliced(document, page, *hits[0])
 
 
 def _stands(page: Page, reading: Reading, at: int) -> bool:

@@ -57,6 +57,21 @@ class TestExact:
             "def f():\n    if a:\n        if b:\n            stop()\n        run()\n"
         )
 
+    def test_lines_before_a_repeated_first_line_are_relative_to_it_too(self):
+        text = "def f():\n    a()\n    b()\n"
+        assert apply(text, "a()\n    b()", "new()\na()\n    b()") == "def f():\n    new()\n    a()\n    b()\n"
+
+    def test_a_line_typed_with_half_its_indentation_gets_all_of_it_back(self):
+        text = "class A:\n    def f(self):\n        a()\n        b()\n"
+        assert apply(text, "    a()", "    if c:\n        a()") == (
+            "class A:\n    def f(self):\n        if c:\n            a()\n        b()\n"
+        )
+
+    @pytest.mark.parametrize("tail", ["  ", "    "])
+    def test_blanks_after_the_last_line_do_not_cut_into_the_next_one(self, tail: str):
+        text = "def f():\n    a()\n    b()\n"
+        assert apply(text, f"    a()\n{tail}", "    c()\n") == "def f():\n    c()\n    b()\n"
+
     def test_new_lines_that_come_out_flush_are_pointed_out(self):
         done = edit("def f():\n    return 1\n", "return 1", "return 1\n\n\ndef g():\n    return 2")
         assert done.text == "def f():\n    return 1\n\n\ndef g():\n    return 2\n"
