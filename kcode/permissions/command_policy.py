@@ -7,7 +7,7 @@ from typing import Final
 from kcode.permissions import git_words, modes, paths, readers, shell_tree
 from kcode.permissions.command_context import Context
 from kcode.permissions.command_cover import cover, exact_rule
-from kcode.permissions.command_rules import allows, forbids, forbids_text, names_word
+from kcode.permissions.command_rules import allows, forbids, forbids_text, names_word, spellings
 from kcode.permissions.danger import danger
 from kcode.permissions.path_policy import decide_path, rule_on_path
 from kcode.permissions.paths import Workspace, locate
@@ -197,11 +197,12 @@ def _layer_objections(layer: Layer, context: Context) -> list[Verdict]:
     """What speaks against a program whatever allows it: deny and ask rules, danger, forbidden files."""
     words = layer.words
     text = " ".join(w.raw for w in words)
+    spelled = spellings(words)
     found = [
         by_rule(behaviour, rule, text)
         for behaviour in _STRICT_LISTS
-        for rule in context.rules.of(behaviour, "Bash")
-        if forbids(rule, words)
+        for rule in getattr(context.rules, behaviour)
+        if forbids(rule, words, spelled)
     ]
     if risk := danger(words, context.workspace, context.folders or (context.workspace.root,)):
         named = not risk.hard and any(_spells_out(r, words) for r in context.allowing)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from kcode.permissions import git_words
 from kcode.permissions.rules import Rule
 from kcode.permissions.shell_script import Word
-from kcode.permissions.wrappers import program, trusted_program
+from kcode.permissions.wrappers import TRUSTED_FOLDERS, program, trusted_program
 
 
 def allows(rule: Rule, words: tuple[Word, ...]) -> bool:
@@ -23,20 +23,34 @@ def allows(rule: Rule, words: tuple[Word, ...]) -> bool:
     return _from_start(rule.tokens, git_words.without_options(spelled))
 
 
-def forbids(rule: Rule, words: tuple[Word, ...]) -> bool:
-    """Whether a deny or ask rule covers a command, however its program is spelled or its options are ordered."""
+def spellings(words: tuple[Word, ...]) -> list[list[str]]:
+    """The ways a command can be written that a deny or ask rule must see through."""
+    name = program(words[0]).casefold()
+    texts = [name, *(w.text for w in words[1:])]
+    found = [[words[0].text, *texts[1:]], texts]
+    if name == "git":
+        found.append(["git", *(w.text for w in git_words.without_options(words)[1:])])
+    return found
+
+
+def forbids(rule: Rule, words: tuple[Word, ...], spelled: list[list[str]] | None = None) -> bool:
+    """Whether a deny or ask rule covers a command, however its program is spelled or its options are ordered.
+
+    `spelled` is what `spellings` gives, where many rules look at one command.
+    """
     if rule.tool != "Bash":
         return False
     if rule.everything:
         return True
-    texts = [program(words[0]).casefold(), *(w.text for w in words[1:])]
-    spellings = [[words[0].text, *texts[1:]], texts]
-    if texts[0] == "git":
-        spellings.append([w.text for w in git_words.without_options(words)])
-        spellings[-1][0] = "git"
-    first = Word(rule.tokens[0], rule.tokens[0])
-    tokens = (trusted_program(first), *rule.tokens[1:])
-    return any(_eager(tokens, spelling) for spelling in spellings)
+    spelled = spelled or spellings(words)
+    first = rule.tokens[0]
+    folder, _, name = first.rpartition("/")
+    first = name if f"{folder}/" in TRUSTED_FOLDERS else first
+    if "*" not in first and all(first.casefold() != s[0].casefold() for s in spelled):
+        # Without a wildcard only the joined text could still match, as when one word holds the whole command.
+        return " " in spelled[0][0] and _eager((first, *rule.tokens[1:]), spelled[0][0].split())
+    tokens = (first, *rule.tokens[1:])
+    return any(_eager(tokens, spelling) for spelling in spelled)
 
 
 def forbids_text(rule: Rule, words: Sequence[str]) -> bool:

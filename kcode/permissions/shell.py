@@ -5,14 +5,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from kcode.permissions.shell_parse import parse
-from kcode.permissions.shell_script import DEEPEST, Finding, Script, Simple, Word
-from kcode.permissions.wrappers import Inner, program, unwrap
+from kcode.permissions.shell_script import DEEPEST, Finding, Script, Simple, Word, names
+from kcode.permissions.wrappers import WRAPPERS, Inner, program, unwrap
 
 _ROUGH: Final = re.compile(r"[;&|\n(){}`<>]|\$\(")
 _ROUGH_KEYWORDS: Final = frozenset(
     {"if", "then", "elif", "else", "while", "until", "do", "!", "time", "in", "coproc"}
 )
 _MOST_LAYERS: Final = 400
+_EVALUATES: Final = names(
+    "let declare typeset local export readonly read readarray mapfile unset printf test [ [[ wait getopts"
+)
+_EVALUATED: Final = re.compile(r"\$[({\[]|`")
+_ARITHMETIC: Final = names("-eq -ne -lt -le -gt -ge")
+_READS_PROGRAM: Final = names("python python3 node perl ruby php lua psql at batch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ def read_command(text: str) -> Reading:
         command = script.commands[seen]
         seen += 1
         layers: list[Layer] = []
+        _check_assignments(script, command)
         if command.words:
             _add_layers(script, Inner(command.words), layers, 0, outer=True)
             _script_on_input(script, command, layers)
@@ -94,6 +101,7 @@ def _add_layers(
     if not inner.words or depth > DEEPEST:
         return
     _check_program(script, inner.words[0])
+    _check_evaluated(script, inner.words)
     further = unwrap(inner.words)
     transparent = len(further) == 1 and further[0].transparent
     layers.append(Layer(inner.words, transparent, not outer, inner.appended, wraps=bool(further)))
@@ -121,6 +129,24 @@ def _check_program(script: Script, word: Word) -> None:
         script.note("the program's name is spelled with quotes or escapes", word.raw)
 
 
+def _check_evaluated(script: Script, words: tuple[Word, ...]) -> None:
+    """Some builtins evaluate their text once more: an array subscript in it can hold a whole command."""
+    if program(words[0]) not in _EVALUATES:
+        return
+    arithmetic = any(w.text in _ARITHMETIC for w in words)
+    for word in words[1:]:
+        if _EVALUATED.search(word.text) or (arithmetic and not word.literal):
+            script.note(f"'{words[0].raw}' evaluates its text, which can run commands", word.raw, opaque=True)
+            return
+
+
+def _check_assignments(script: Script, command: Simple) -> None:
+    """A text with a substitution in it, kept in a variable, is usually meant to be evaluated later."""
+    for each in command.assignments:
+        if each.value.literal and _EVALUATED.search(each.value.text):
+            script.note("a variable is given text that can run commands", each.value.raw, opaque=True)
+
+
 def _script_on_input(script: Script, command: Simple, layers: list[Layer]) -> None:
     """A shell or interpreter without a file runs its standard input."""
     last = layers[-1] if layers else None
@@ -130,11 +156,6 @@ def _script_on_input(script: Script, command: Simple, layers: list[Layer]) -> No
         not w.text.startswith("-") for w in last.words[1:]
     ):
         script.note(f"'{last.words[0].raw}' runs whatever it is given as input", command.text, opaque=True)
-
-
-_READS_PROGRAM: Final = frozenset(
-    {"python", "python3", "node", "perl", "ruby", "php", "lua", "psql", "at", "batch"}
-)
 
 
 def rough_commands(text: str) -> list[tuple[str, ...]]:
@@ -148,6 +169,8 @@ def rough_commands(text: str) -> list[tuple[str, ...]]:
             words = words[1:]
         if words:
             found.append(tuple(words))
+            if program(Word(words[0], words[0])) in WRAPPERS:
+                found += [tuple(words[start:]) for start in range(1, len(words))]
             if "," in words[0]:
                 found.append(tuple(words[0].split(",")))
     return found[:1000]

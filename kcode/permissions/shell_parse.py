@@ -32,6 +32,7 @@ _LOOP_NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
 _HIDDEN: Final = frozenset({"Cf", "Co", "Cn", "Cs", "Zl", "Zp", "Cc", "Zs"})
 _PLAIN_SPACES: Final = frozenset("\t\n ")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTINUED: Final = re.compile(r"\\.", re.DOTALL)
 _READ_AT_MOST: Final = 40_000
 _DESCRIPTOR: Final = re.compile(r"\d+-?|-")
 
@@ -85,6 +86,7 @@ class Parser:
             "case": self._case,
             "time": self._time,
             "coproc": self._coprocess,
+            "[[": self._condition,
         }
 
     def run(self) -> int:
@@ -185,23 +187,33 @@ class Parser:
             if (line.lstrip("\t") if tabs else line) == delimiter:
                 body = self._text[start:begin]
                 if not quoted:
-                    self._script.note("an unquoted here-document can run commands", body, unread=True)
-                    self._reader(body.replace("\\\n", ""), 0).read_body()
+                    self._expand_body(body)
                 return
         self._script.note("a here-document never ends", self._text[start:], opaque=True, unread=True)
+
+    def _expand_body(self, body: str) -> None:
+        reason = "an unquoted here-document can run commands"
+        if "\\\n" in body:
+            # A joined line can hide the end word, so that the body goes on.
+            start = self._text.find(body)
+            self._script.note(reason, self._text[max(start, 0) :], opaque=True, unread=True)
+        else:
+            self._script.note(reason, body, unread=True)
+        joined = _CONTINUED.sub(lambda found: "" if found.group() == "\\\n" else found.group(), body)
+        self._reader(joined, 0).read_body()
 
     def _open(self) -> None:
         text = self._text
         if self._words:
             self._bracket_after_word()
-        elif text.startswith("((", self._position) and (end := text.find("))", self._position)) >= 0:
-            note_unread(self._script, ARITHMETIC, text[self._position : end + 2], text[self._position :])
-            self._position = end + 2
         elif self._assignments and text[self._position - 1] == "=":
             self._position += 1
             part = text[self._position : self._position + 80]
             self._script.note("an array is assigned", part)
             self._position = self._nested(text, self._position, ")", array=True)
+        elif text.startswith("((", self._position) and (end := text.find("))", self._position)) >= 0:
+            note_unread(self._script, ARITHMETIC, text[self._position : end + 2], text[self._position :])
+            self._position = end + 2
         else:
             self._position += 1
             self._brackets += 1
@@ -243,8 +255,8 @@ class Parser:
     def _array(self, position: int) -> int:
         self._position = position
         while self._position < len(self._text) and self._text[self._position] != ")":
-            if self._text[self._position] == "#":
-                self._script.note("a comment stands in an array", self._text, opaque=True, unread=True)
+            if self._text[self._position] in "#;&|<>(":
+                self._script.note("an array holds more than words", self._text, opaque=True, unread=True)
             reader = self._reader(self._text, self._position)
             reader.read()
             self._position = reader.position if reader.position > self._position else self._position + 1
@@ -271,17 +283,24 @@ class Parser:
             self._position += 1
             return
         first = words[0]
-        starts = not (self._words or self._assignments or self._redirects)
-        if starts and first.bare and first.text in _KEYWORDS:
-            return
-        if starts and first.bare and (keyword := self._keywords.get(first.text)):
-            keyword()
+        if not (self._words or self._assignments) and first.bare and self._keyword(first.text):
             return
         assignment = _ASSIGNMENT.match(first.raw) if not self._words else None
         if assignment:
             self._assign(assignment, first)
         else:
             self._words += words
+
+    def _keyword(self, text: str) -> bool:
+        keyword = self._keywords.get(text)
+        if text not in _KEYWORDS and keyword is None:
+            return False
+        if self._redirects:
+            # Bash itself rewrites such a command inside a substitution, and then the keyword counts.
+            self._script.note("a keyword follows a redirection", self._text, opaque=True, unread=True)
+        if keyword:
+            keyword()
+        return True
 
     def _assign(self, found: re.Match[str], word: Word) -> None:
         if found.group(2):
@@ -320,6 +339,24 @@ class Parser:
 
     def _case(self) -> None:
         self._script.note("a 'case' is not read exactly", self._text, opaque=True, unread=True)
+
+    def _condition(self) -> None:
+        """Inside `[[ ]]` separators and redirections are operators of the test."""
+        self._words.append(Word("[[", "[["))
+        while self._position < len(self._text):
+            character = self._text[self._position]
+            if character in " \t\n":
+                self._position += 1
+            elif character in ";&|()<>":
+                self._words.append(Word(character, character))
+                self._position += 1
+            elif character == "#" or not (words := self._read()):
+                break
+            else:
+                self._words += words
+                if words[-1].raw == "]]":
+                    return
+        self._script.note("a test is never closed", self._text, opaque=True, unread=True)
 
     def _time(self) -> None:
         if option := re.compile(r"[ \t]+-p(?=\s)").match(self._text, self._position):
