@@ -1,11 +1,12 @@
 """Replace the todo list."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from kcode import registry
+from kcode.types.errors import ToolError
 from kcode.types.events import Todo
 from kcode.types.tool import (
     Access,
@@ -18,7 +19,12 @@ from kcode.types.tool import (
     text_output,
 )
 
-_MEANT = {
+Status: TypeAlias = Literal["pending", "in_progress", "completed"]
+
+_MEANT: Mapping[str, Status] = {
+    "pending": "pending",
+    "in_progress": "in_progress",
+    "completed": "completed",
     "todo": "pending",
     "open": "pending",
     "not_started": "pending",
@@ -39,16 +45,19 @@ class Item(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
 
     content: str = Field(min_length=1)
-    status: Literal["pending", "in_progress", "completed"] = "pending"
+    status: str = Field("pending", description="pending | in_progress | completed")
     active_form: str = Field("", alias="activeForm", description="e.g. Running tests")
 
-    @field_validator("status", mode="before")
-    @classmethod
-    def _usual_words(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        word = value.strip().lower().replace("-", "_").replace(" ", "_")
-        return _MEANT.get(word, word)
+    @property
+    def meant(self) -> Status:
+        """The status, also where the model used another usual word for it."""
+        word = self.status.strip().lower().replace("-", "_").replace(" ", "_")
+        try:
+            return _MEANT[word]
+        except KeyError:
+            raise ToolError(
+                f"{self.status!r} is no status. Use pending, in_progress or completed. The list is unchanged."
+            ) from None
 
 
 class TodoWrite(BaseModel):
@@ -60,7 +69,7 @@ class TodoWrite(BaseModel):
 async def prepare(args: TodoWrite, context: PrepareContext) -> Invocation:
     """Count the items."""
     del context
-    todos = tuple(Todo(content=i.content, status=i.status, active_form=i.active_form) for i in args.todos)
+    todos = tuple(Todo(content=i.content, status=i.meant, active_form=i.active_form) for i in args.todos)
 
     async def run(context: ToolContext) -> ToolOutput:
         del context

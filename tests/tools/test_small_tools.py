@@ -52,9 +52,12 @@ async def test_two_items_in_progress_get_a_remark(bench: Bench):
     assert "one at a time" in await bench.text("todo_write", todos=todos)
 
 
-@pytest.mark.parametrize(
-    "item", [{"content": ""}, {"content": "x", "status": "perhaps"}, {"status": "pending"}]
-)
+async def test_an_unknown_status_is_refused(bench: Bench):
+    text = await bench.refusal("todo_write", todos=[{"content": "x", "status": "perhaps"}])
+    assert "'perhaps' is no status" in text
+
+
+@pytest.mark.parametrize("item", [{"content": ""}, {"status": "pending"}])
 async def test_an_item_that_means_nothing_is_refused(bench: Bench, item: dict[str, Any]):
     with pytest.raises(ValidationError):
         await bench.call("todo_write", todos=[item])
