@@ -5,6 +5,7 @@ bytes: its request transform costs time for every message of the history, its st
 """
 
 import asyncio
+import contextlib
 import importlib
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,6 +46,9 @@ _OWN_HEADERS = frozenset(
 def preload() -> None:
     """Load the openai package, which takes half a second: on a thread, while the person reads or types."""
     importlib.import_module("openai")
+    with contextlib.suppress(ImportError):
+        # Loaded by the first connection otherwise, while nothing else can happen.
+        importlib.import_module("anyio._backends._asyncio")
 
 
 class OpenAIChat:
@@ -112,6 +116,10 @@ class OpenAIChat:
                 self._use(changed)
         return await self._ask(request, on_delta)
 
+    async def warm(self) -> None:
+        """Get ready for the first request, without sending anything; the waiting is done on a thread."""
+        await self._opened()
+
     async def models(self) -> Sequence[Mapping[str, Any]]:
         """Return the rows of GET /models.
 
@@ -170,6 +178,7 @@ class OpenAIChat:
             return self._client
 
     def _open(self) -> "openai.AsyncOpenAI":
+        preload()
         import httpx2  # noqa: PLC0415 - see preload
         import openai  # noqa: PLC0415 - see preload
 

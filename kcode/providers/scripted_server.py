@@ -9,6 +9,7 @@ the steps from Python instead: a list of them, or a callable that answers every 
 import argparse
 import asyncio
 import contextlib
+import functools
 import importlib
 import itertools
 import json
@@ -21,6 +22,7 @@ from typing import Any, Self, cast
 
 from kcode.providers.scripted import Script, Step
 from kcode.providers.scripted_http import Connection, Pace, Recorded, Served, Stats
+from kcode.providers.scripted_rules import refusal
 from kcode.providers.scripted_wire import Wire, WireStep, failure, read_request, read_step
 from kcode.types.errors import ModelError
 from kcode.types.messages import AssistantMessage
@@ -37,8 +39,18 @@ class ScriptedServer:
         model: str = "scripted",
         pace: Pace | None = None,
         keep: bool = True,
+        rules: Callable[[bytes], str] | None = None,
     ) -> None:
-        """`keep`: whether the bodies of requests are kept."""
+        """Listen only when entered.
+
+        Args:
+            steps: what is played, one for each request.
+            model: the id of the model.
+            pace: how answers are sent.
+            keep: whether the bodies of requests are kept.
+            rules: the words in which a body is refused, empty for one that is taken; a refusal plays no step.
+        """
+        self._rules = rules
         models: list[dict[str, Any]] = [{"id": model, "object": "model", "owned_by": "kcode"}]
         self._served = Served(self._answer, model, models, pace or Pace(), keep)
         self._steps = iter(steps)
@@ -99,11 +111,16 @@ class ScriptedServer:
 
     async def _answer(self, body: bytes) -> AssistantMessage | Wire:
         """Play the next step."""
-        self._wire = None
+        words = self._rules(body) if self._rules else ""
+        if words:
+            return failure(ModelError(words, kind="invalid"))
         try:
             return await self._script.play(lambda: read_request(body))
         except ModelError as error:
-            return self._wire or failure(error)
+            wire, self._wire = self._wire, None
+            return wire or failure(error)
+        except Exception as error:  # noqa: BLE001 - a script may fail in any way; its author sees it in the answer
+            return failure(ModelError(f"The script failed: {error!r}", kind="invalid"))
 
 
 def load_script(place: str) -> Iterable[WireStep]:
@@ -124,7 +141,9 @@ def load_script(place: str) -> Iterable[WireStep]:
 
 async def _run(options: argparse.Namespace) -> Stats:
     pace = Pace(options.piece, options.chunk_bytes, options.delay)
-    server = ScriptedServer(load_script(options.script), model=options.model, pace=pace, keep=False)
+    steps = load_script(options.script)
+    rules = functools.partial(refusal, window=options.window) if options.strict else None
+    server = ScriptedServer(steps, model=options.model, pace=pace, keep=False, rules=rules)
     await server.start(options.port)
     sys.stdout.write(f"listening {server.base_url}\n")
     sys.stdout.flush()
@@ -151,6 +170,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--piece", type=int, default=16, help="characters of text in each event")
     parser.add_argument("--chunk-bytes", type=int, default=0, help="bytes in each chunk; 0: an event in each")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds between chunks")
+    parser.add_argument("--strict", action="store_true", help="refuse what Moonshot's servers refuse")
+    parser.add_argument("--window", type=int, default=0, help="with --strict: the window in tokens")
     parser.add_argument("--idle-timeout", type=float, default=600.0, help="seconds without a request")
     parser.add_argument("--stats", default="", help="a file for what was measured")
     options = parser.parse_args(arguments)

@@ -153,6 +153,16 @@ async def test_a_script_that_has_ended_says_so():
             await _ask(server.base_url, "two")
 
 
+async def test_a_script_that_fails_says_how():
+    def broken(_: Request) -> AssistantMessage:
+        raise LookupError("no such line")
+
+    async with ScriptedServer([broken]) as server:
+        with pytest.raises(ModelError, match="The script failed: LookupError") as caught:
+            await _ask(server.base_url, "one")
+    assert not caught.value.transient
+
+
 @pytest.mark.parametrize("line", ['{"tekst": "hi"}', "[]", "not json", '{"error": "no such kind"}'])
 def test_a_line_that_is_no_step_is_refused(line: str):
     with pytest.raises(ValueError, match=r"step|Expecting"):
