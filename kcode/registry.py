@@ -9,7 +9,7 @@ import importlib.util
 import pkgutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast, get_origin
 
 T = TypeVar("T")
 
@@ -28,9 +28,9 @@ def load(package: str, name: str, attribute: str, kind: type[T]) -> T:
         TypeError: the module does not set the attribute, or to something else.
     """
     value: object = getattr(importlib.import_module(f"{package}.{name}"), attribute, None)
-    if not isinstance(value, kind):
+    if not isinstance(value, get_origin(kind) or kind):
         raise TypeError(f"{package}.{name}.{attribute} is not a {kind.__name__}")
-    return value
+    return cast("T", value)
 
 
 def load_all(package: str, attribute: str, kind: type[T]) -> dict[str, T]:
@@ -51,8 +51,8 @@ def extensions(group: str, kind: type[T]) -> dict[str, T]:
             value: object = entry.load()
         except Exception:  # noqa: BLE001, S112 - third-party code may fail in any way
             continue
-        if isinstance(value, kind):
-            found[entry.name] = value
+        if isinstance(value, get_origin(kind) or kind):
+            found[entry.name] = cast("T", value)
     return found
 
 

@@ -76,8 +76,8 @@ class ContextWindow:
         emit: Emit,
         respond: Respond,
         *,
-        focus: str = "",
-        fast: bool = False,
+        focus: str,
+        fast: bool,
     ) -> tuple[int, int]:
         """Summarise now; returns the tokens before and after."""
         before = self.estimate(state)

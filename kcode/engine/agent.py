@@ -13,6 +13,7 @@ from kcode.engine.loop import Progress, run_turn
 from kcode.engine.ports import Clock, Context, Ports
 from kcode.engine.prepare import tool_specs
 from kcode.engine.settle import uninterrupted
+from kcode.engine.step import quietly
 from kcode.types.environment import Environment
 from kcode.types.errors import ModelError
 from kcode.types.events import (
@@ -85,6 +86,11 @@ class Agent:
         return self._spec.model
 
     @property
+    def tool_names(self) -> Sequence[str]:
+        """The names of its tools, in the order that the model sees."""
+        return [spec.name for spec in tool_specs(self._spec.tools)]
+
+    @property
     def context(self) -> Context:
         """What makes its requests."""
         return self._context
@@ -102,6 +108,12 @@ class Agent:
         """Stop the running turn; the transcript stays valid."""
         if self._turn is not None:
             self._turn.cancel()
+
+    async def finish(self) -> None:
+        """Stop the running turn and wait until it has ended."""
+        if self._turn is not None:
+            self._turn.cancel()
+            await uninterrupted(_done(self._turn))
 
     async def use_model(self, model: Model) -> None:
         """Send the next requests to another model."""
@@ -144,6 +156,13 @@ class Agent:
             return ended
         finally:
             self._turn = None
+
+    async def compact(self, focus: str = "", *, fast: bool = False) -> tuple[int, int]:
+        """Summarise the older conversation now; returns the tokens before and after."""
+        ports = self._ports()
+        return await self._context.compact(
+            self.state, self.model.info, self.emit, lambda r: quietly(ports, r), focus=focus, fast=fast
+        )
 
     async def _run(self, text: str, images: Sequence[ImagePart]) -> TurnEnded:
         began = self._spec.clock.monotonic()

@@ -12,7 +12,7 @@ from kcode.types.events import Event
 from kcode.types.frontend import Decision, PermissionRequest
 from kcode.types.hooks import Hooks
 from kcode.types.messages import AssistantMessage, UserMessage
-from kcode.types.model import Model, ModelInfo, Request
+from kcode.types.model import JsonObject, Model, ModelInfo, Request
 from kcode.types.questions import Ask
 from kcode.types.state import State
 from kcode.types.tool import AnyTool, Spawner
@@ -37,6 +37,16 @@ class Context(Protocol):
 
     def request(self, state: State, model: ModelInfo) -> Request:
         """Return what the model is to see."""
+        ...
+
+    async def compact(
+        self, state: State, model: ModelInfo, emit: Emit, respond: Respond, *, focus: str, fast: bool
+    ) -> tuple[int, int]:
+        """Summarise now, without the model if `fast`; returns the tokens before and after."""
+        ...
+
+    def report(self, state: State, model: ModelInfo) -> JsonObject:
+        """Say what fills the window, in tokens."""
         ...
 
 

@@ -26,7 +26,7 @@ async def respond(ports: Ports) -> tuple[AssistantMessage, int]:
     attempt = 1
     while True:
         await ports.context.make_room(
-            ports.state, ports.model.info, ports.emit, lambda r: _quietly(ports, r), overflow=overflow
+            ports.state, ports.model.info, ports.emit, lambda r: quietly(ports, r), overflow=overflow
         )
         began = ports.clock.monotonic()
         try:
@@ -90,7 +90,7 @@ async def _wait(ports: Ports, error: ModelError, attempt: int, delay: float) -> 
     await ports.clock.sleep(delay)
 
 
-async def _quietly(ports: Ports, request: Request) -> AssistantMessage:
+async def quietly(ports: Ports, request: Request) -> AssistantMessage:
     """Ask for something that is not part of the conversation, with the same retries."""
 
     async def ignore(_: Delta) -> None:

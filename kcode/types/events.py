@@ -6,7 +6,7 @@ State is a fold over the durable ones.
 
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from kcode.types.errors import ModelErrorKind
 from kcode.types.messages import Message, Repair
@@ -330,4 +330,6 @@ Event: TypeAlias = (
     | Notice
 )
 
-EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
+EVENT: TypeAdapter[Event] = TypeAdapter(
+    Annotated[Event, Field(discriminator="type")], config=ConfigDict(defer_build=True)
+)

@@ -1,0 +1,284 @@
+"""A conversation as front ends and commands use it: an agent, its log, its permissions and its place."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from kcode import registry
+from kcode.app.authorize import Authorizer
+from kcode.app.recorder import Recorder
+from kcode.app.sessions import Sessions
+from kcode.config.layers import Loaded
+from kcode.config.options import Options
+from kcode.engine.agent import Agent
+from kcode.types.command import Command, CommandResult, SessionSummary
+from kcode.types.connection import Connection
+from kcode.types.environment import CommandResult as ShellResult
+from kcode.types.environment import Environment
+from kcode.types.events import Cleared, MessageAdded, Mode, ModeChanged, Notice, TurnEnded
+from kcode.types.frontend import Frontend
+from kcode.types.messages import ImagePart, TextPart, Usage, UserMessage
+from kcode.types.model import JsonObject, Model, ModelInfo
+from kcode.types.questions import Ask
+from kcode.types.state import State
+
+SHELL_SECONDS = 600.0
+SHELL_SHOWN = 30_000
+PLAN_ON = (
+    "[Plan mode is on. Look and think, but change nothing and run nothing that changes anything. "
+    "Answer with a plan; the user will end plan mode before you carry it out.]"
+)
+PLAN_OFF = "[Plan mode is off. You may make changes again.]"
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a conversation is made of."""
+
+    options: Options
+    loaded: Loaded
+    frontend: Frontend
+    environment: Environment
+    connection: Connection
+    authorizer: Authorizer
+    recorder: Recorder
+    sessions: Sessions
+    new_agent: Callable[[State | None], Agent]
+    open_model: Callable[[str], Awaitable[Model]]
+    list_models: Callable[[], Awaitable[Sequence[ModelInfo]]]
+    instructions: str = ""
+    notices: list[str] = field(default_factory=list[str])
+
+
+class Conversation:
+    """Implements `kcode.types.command.CommandContext`, and what front ends need beside it."""
+
+    def __init__(self, parts: Parts, agent: Agent) -> None:
+        self._parts = parts
+        self._agent = agent
+        self._commands: dict[str, Command] | None = None
+        self._told_plan = False
+
+    @property
+    def state(self) -> State:
+        """The conversation so far."""
+        return self._agent.state
+
+    @property
+    def environment(self) -> Environment:
+        """Files, processes, git."""
+        return self._parts.environment
+
+    @property
+    def model(self) -> ModelInfo:
+        """The model in use."""
+        return self._agent.model.info
+
+    @property
+    def mode(self) -> Mode:
+        """The permission mode."""
+        return self._parts.authorizer.mode
+
+    @property
+    def session_id(self) -> str:
+        """The session's id."""
+        return self._parts.recorder.log.id
+
+    @property
+    def connection(self) -> Connection:
+        """Where the model is asked."""
+        return self._parts.connection
+
+    @property
+    def loaded(self) -> Loaded:
+        """The settings in force."""
+        return self._parts.loaded
+
+    @property
+    def ask(self) -> Ask:
+        """Asks the person."""
+        return self._parts.frontend.ask
+
+    @property
+    def busy(self) -> bool:
+        """Whether a turn runs."""
+        return self._agent.busy
+
+    @property
+    def tool_names(self) -> Sequence[str]:
+        """The tools that the model has."""
+        return self._agent.tool_names
+
+    async def prompt(self, text: str, images: Sequence[ImagePart] = ()) -> TurnEnded:
+        """Run one turn."""
+        for notice in self._parts.notices:
+            await self._agent.emit(Notice(text=notice, level="warning"))
+        self._parts.notices.clear()
+        await self._introduce()
+        return await self._agent.prompt(text, images)
+
+    def steer(self, text: str) -> None:
+        """Say something while a turn runs."""
+        self._agent.steer(text)
+
+    def unsteer(self) -> list[str]:
+        """Take back what the model has not seen yet."""
+        return self._agent.unsteer()
+
+    def cancel(self) -> None:
+        """Interrupt the running turn."""
+        self._agent.cancel()
+
+    async def command(self, line: str) -> CommandResult | None:
+        """Run a slash command; None where the line is none."""
+        name, _, arguments = line.strip().removeprefix("/").partition(" ")
+        if not line.lstrip().startswith("/") or not name or "/" in name:
+            return None
+        command = self._known().get(name)
+        if command is None:
+            from kcode.arguments import nearest  # noqa: PLC0415 - only a mistake needs it
+
+            near = nearest(name, self._known())
+            hint = f" Did you mean /{near[0]}?" if near else " `/help` lists them all."
+            return CommandResult(f"There is no command /{name}.{hint}", is_error=True)
+        return await command.run(self, arguments)
+
+    def commands(self) -> Sequence[Command]:
+        """Every command, sorted by name."""
+        return sorted({id(c): c for c in self._known().values()}.values(), key=lambda c: c.name)
+
+    async def shell(self, command: str) -> ShellResult:
+        """Run a command that the person typed; its output joins the conversation."""
+
+        async def ignore(_: str) -> None:
+            return
+
+        result = await self.environment.processes.run(command, ignore, seconds=SHELL_SECONDS)
+        text = f"The user ran a command.\n$ {command}\n{result.output[:SHELL_SHOWN]}\n[exit status {result.status}]"
+        message = UserMessage(parts=(TextPart(text=text),), origin="shell")
+        await self._agent.emit(MessageAdded(message=message))
+        return result
+
+    def rules(self) -> Sequence[tuple[str, str, str]]:
+        """Permission rules as (behaviour, rule, source)."""
+        return self._parts.authorizer.listed()
+
+    def explain(self, command: str) -> JsonObject:
+        """Say what the rules make of a shell command."""
+        return self._parts.authorizer.explain(command, self.environment.processes.cwd)
+
+    async def add_rule(self, behaviour: str, rule: str) -> None:
+        """Add a rule for this session."""
+        self._parts.authorizer.add(behaviour, rule)
+
+    async def set_mode(self, mode: Mode) -> None:
+        """Change the permission mode; raises ConfigError where it is not allowed."""
+        self._parts.authorizer.set_mode(mode)
+        await self._agent.emit(ModeChanged(mode=mode))
+
+    def cost(self) -> JsonObject:
+        """Money, time and tokens of this session."""
+        totals = self._parts.sessions.totals(self.state)
+        models: dict[str, JsonValue] = {
+            name: {**_tokens(usage), "usd": usage.cost} for name, usage in totals.by_model.items()
+        }
+        repairs: dict[str, JsonValue] = dict(self._parts.recorder.repairs)
+        return {
+            "usd": totals.usage.cost,
+            "estimated": totals.usage.estimated,
+            "requests": totals.requests,
+            "duration_ms": totals.duration_ms,
+            "api_ms": totals.api_ms,
+            "lines_added": totals.added,
+            "lines_removed": totals.removed,
+            "models": models,
+            "repairs": repairs,
+        }
+
+    def context_report(self) -> JsonObject:
+        """How the window is filled, in tokens."""
+        return self._agent.context.report(self.state, self.model)
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """The models that the endpoint offers."""
+        return await self._parts.list_models()
+
+    async def set_model(self, model: str) -> ModelInfo:
+        """Switch to another model."""
+        opened = await self._parts.open_model(model)
+        previous = self._agent.model
+        await self._agent.use_model(opened)
+        await previous.close()
+        return opened.info
+
+    async def compact(self, focus: str = "", *, fast: bool = False) -> str:
+        """Summarise the older conversation."""
+        if self.busy:
+            return "A turn is running; interrupt it first, or wait for it."
+        if not self.state.transcript:
+            return "There is nothing to summarise yet."
+        before, after = await self._agent.compact(focus, fast=fast)
+        return f"The conversation was summarised: about {before:,} tokens before, {after:,} now."
+
+    async def clear(self) -> None:
+        """Start the conversation anew; the log keeps what was said."""
+        await self._agent.emit(Cleared())
+        self._told_plan = False
+
+    def sessions(self) -> Sequence[SessionSummary]:
+        """The stored sessions of this folder, the newest first."""
+        return self._parts.sessions.listed()
+
+    async def resume(self, session: str) -> None:
+        """Go on with another session."""
+        opened = self._parts.sessions.reopen(session)
+        recorder = self._parts.recorder
+        recorder.log.close()
+        recorder.log = opened.log
+        recorder.repairs.clear()
+        for event in opened.events:
+            recorder.count(event)
+        self._agent = self._parts.new_agent(opened.state)
+        if opened.state is not None:
+            for event in opened.state.settlement():
+                await self._agent.emit(event)
+
+    async def git_line(self) -> str:
+        """Name the branch and its state in a few words."""
+        return await self.environment.git.status_line()
+
+    async def close(self) -> None:
+        """End what runs, close the log and the connection."""
+        await self._agent.finish()
+        await self.environment.close()
+        self._parts.recorder.log.close()
+        await self._agent.model.close()
+
+    async def _introduce(self) -> None:
+        """Hand the instruction files to a new conversation, and tell of plan mode where it changed."""
+        if not self.state.transcript and self._parts.instructions:
+            await self._say(self._parts.instructions)
+        plan = self.mode == "plan"
+        if plan != self._told_plan:
+            self._told_plan = plan
+            await self._say(PLAN_ON if plan else PLAN_OFF)
+
+    async def _say(self, text: str) -> None:
+        message = UserMessage(parts=(TextPart(text=text),), origin="harness")
+        await self._agent.emit(MessageAdded(message=message))
+
+    def _known(self) -> dict[str, Command]:
+        if self._commands is None:
+            loaded = registry.load_all("kcode.commands", "COMMAND", Command)
+            self._commands = {name: c for c in loaded.values() for name in (c.name, *c.aliases)}
+        return self._commands
+
+
+def _tokens(usage: Usage) -> JsonObject:
+    return {
+        "input": usage.input,
+        "cached": usage.cached,
+        "cache_write": usage.cache_write,
+        "output": usage.output,
+    }

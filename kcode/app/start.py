@@ -1,0 +1,247 @@
+"""From a command line and a front end to a conversation."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from kcode import __version__, registry
+from kcode.app.authorize import Authorizer, rule_set
+from kcode.app.conversation import Conversation, Parts
+from kcode.app.recorder import Recorder
+from kcode.app.sessions import Sessions
+from kcode.config.connection import Resolver, missing_text, warnings
+from kcode.config.credentials import Credentials
+from kcode.config.home import Home, find_home
+from kcode.config.layers import Loaded, load_settings, project_root
+from kcode.config.options import Options
+from kcode.config.trust import Trust
+from kcode.context import memory
+from kcode.context.window import ContextWindow
+from kcode.engine.agent import Agent, AgentSpec
+from kcode.engine.guards import Chain, EndingGuard, LimitGuard, Limits
+from kcode.engine.ports import Clock
+from kcode.environment.local import LocalEnvironment
+from kcode.permissions.paths import Workspace
+from kcode.prompts.build import Instructions, instruction_text, system_prompt
+from kcode.providers.connect import list_models, open_model
+from kcode.session.fold import Fold
+from kcode.session.store import Store
+from kcode.types.connection import Connection
+from kcode.types.environment import Environment
+from kcode.types.errors import ConfigError
+from kcode.types.events import Mode
+from kcode.types.frontend import Frontend
+from kcode.types.hooks import Hooks
+from kcode.types.model import Model
+from kcode.types.state import State
+from kcode.types.tool import AnyTool, Tool
+
+
+async def open_conversation(
+    options: Options,
+    frontend: Frontend,
+    *,
+    model: Model | None = None,
+    environment: Environment | None = None,
+) -> Conversation:
+    """Wire an agent to a front end.
+
+    Args:
+        options: the command line.
+        frontend: shows events and answers questions.
+        model: in place of the one that the settings name.
+        environment: in place of this machine's files and processes.
+
+    Raises:
+        ConfigError: settings or connection cannot be used.
+        SessionError: the session to go on with cannot be opened.
+        ModelError: the endpoint was asked for its models and failed.
+    """
+    return await _Opening(options, frontend, model, environment).open()
+
+
+class _Opening:
+    """The steps of opening; each result is what the next one needs."""
+
+    def __init__(
+        self, options: Options, frontend: Frontend, model: Model | None, environment: Environment | None
+    ) -> None:
+        self._options = options
+        self._frontend = frontend
+        self._model = model
+        self._environment = environment
+        self._environ: Mapping[str, str] = dict(os.environ)
+        self._home: Home = find_home(self._environ)
+        self._notices: list[str] = []
+
+    async def open(self) -> Conversation:
+        options = self._options
+        root = project_root(options.cwd, self._home)
+        trusted = self._trusted(root)
+        loaded = load_settings(options, home=self._home, environ=self._environ, root=root, trusted=trusted)
+        self._notices += [*loaded.warnings, *([self._home.problem] if self._home.problem else [])]
+        connection = self._connection(loaded)
+        environment = self._environment or self._local(loaded)
+        authorizer = self._authorizer(loaded, environment)
+        store = Store(
+            self._home.path if options.persist and not self._home.problem else None,
+            self._notices.append,
+            version=__version__,
+            redact=_redactor(connection),
+        )
+        sessions = Sessions(store, options.cwd)
+        opened = sessions.open(options)
+        self._notices += opened.remarks
+        recorder = Recorder(opened.log, self._frontend)
+        for event in opened.events:
+            recorder.count(event)
+        model = self._model or await self._open(connection, opened.state, recorder.log.id)
+        new_agent = self._agents(loaded, model, environment, authorizer, recorder)
+        agent = new_agent(opened.state)
+        parts = Parts(
+            options=options,
+            loaded=loaded,
+            frontend=self._frontend,
+            environment=environment,
+            connection=connection,
+            authorizer=authorizer,
+            recorder=recorder,
+            sessions=sessions,
+            new_agent=new_agent,
+            open_model=partial(self._switch, connection, recorder),
+            list_models=partial(list_models, connection, environ=self._environ),
+            instructions=self._instructions(options, trusted=trusted),
+            notices=self._notices,
+        )
+        if opened.state is not None:
+            for event in opened.state.settlement():
+                await agent.emit(event)
+        return Conversation(parts, agent)
+
+    def _trusted(self, root: Path) -> bool:
+        """A folder that holds nothing that would count needs no trust."""
+        standing = Trust(self._home).standing(root)
+        if standing.trusted or self._options.trust:
+            return True
+        if not self._options.interactive:
+            names = ", ".join(item.path for item in standing.changed[:4])
+            self._notices.append(
+                f"This folder is not trusted: {names} {'are' if len(standing.changed) > 1 else 'is'} ignored. "
+                "Use --trust if these files are yours."
+            )
+        return False
+
+    def _connection(self, loaded: Loaded) -> Connection:
+        if self._model is not None:
+            return Connection("", model=self._model.info.id, source="given")
+        connection = Resolver(
+            self._options, loaded.settings, self._environ, Credentials(self._home)
+        ).resolve()
+        if connection is None:
+            raise ConfigError(missing_text(loaded.settings))
+        self._notices += warnings(connection)
+        return connection
+
+    def _local(self, loaded: Loaded) -> Environment:
+        return LocalEnvironment(
+            self._options.cwd,
+            folders=self._options.add_dirs,
+            home=self._home.path,
+            environ=self._environ,
+            pass_env=loaded.settings.pass_env,
+            variables=loaded.settings.env,
+        )
+
+    def _authorizer(self, loaded: Loaded, environment: Environment) -> Authorizer:
+        settings = loaded.settings.permissions
+        mode: Mode = self._options.permission_mode or settings.default_mode or "default"
+        root, *extra = (str(folder) for folder in environment.folders)
+        kept = (str(self._home.path / "spill"),) if self._home.path else ()
+        workspace = Workspace(root, str(self._home.user or root), tuple(extra), also_readable=kept)
+        return Authorizer(
+            self._frontend, rule_set(loaded.rules), workspace, mode, bypass=self._bypass(loaded)
+        )
+
+    def _bypass(self, loaded: Loaded) -> str:
+        """Say why nobody may skip all permissions here; empty where they may."""
+        if loaded.settings.permissions.disable_bypass_permissions_mode == "disable":
+            return "The mode bypassPermissions is switched off in the settings."
+        if os.geteuid() == 0 and self._environ.get("IS_SANDBOX") != "1":
+            return (
+                "The mode bypassPermissions is refused for root: commands could change anything on this machine. "
+                "Run as another user, or set IS_SANDBOX=1 if this is a container that may be lost."
+            )
+        return ""
+
+    async def _open(self, connection: Connection, state: Fold | None, session: str) -> Model:
+        """Open the model; a resumed conversation goes on with its own unless another one is named."""
+        named = connection.model or (state.model if state else "")
+        chosen = connection if named == connection.model else _with_model(connection, named)
+        return await open_model(chosen, environ=self._environ, session=session)
+
+    async def _switch(self, connection: Connection, recorder: Recorder, model: str) -> Model:
+        return await open_model(
+            _with_model(connection, model), environ=self._environ, session=recorder.log.id
+        )
+
+    def _agents(
+        self,
+        loaded: Loaded,
+        model: Model,
+        environment: Environment,
+        authorizer: Authorizer,
+        recorder: Recorder,
+    ) -> Callable[[State | None], Agent]:
+        options = self._options
+        tools = _tools(authorizer)
+        system = system_prompt(
+            environment.facts, replace=options.system_prompt, append=options.append_system_prompt
+        )
+        limits = Limits(options.max_turns, options.max_budget_usd, options.max_time)
+
+        def hooks() -> Hooks:
+            return Chain([LimitGuard(limits, Clock()), EndingGuard()])
+
+        spec = AgentSpec(
+            model=model,
+            tools=tools,
+            system=system,
+            environment=environment,
+            new_state=Fold,
+            new_context=lambda: ContextWindow(auto=loaded.settings.auto_compact_enabled),
+            sink=recorder,
+            authorize=authorizer,
+            new_hooks=hooks,
+            ask=self._frontend.ask,
+        )
+        return lambda state: Agent(spec, state=state)
+
+    def _instructions(self, options: Options, *, trusted: bool) -> str:
+        files = memory.load(options.cwd, home=self._home.path, user_home=self._home.user, trusted=trusted)
+        if not files:
+            return ""
+        return instruction_text([Instructions(str(f.path), f.scope, f.text) for f in files])
+
+
+def _with_model(connection: Connection, model: str) -> Connection:
+    return replace(connection, model=model)
+
+
+def _tools(authorizer: Authorizer) -> Mapping[str, AnyTool]:
+    """Load the built-in tools, and those of installed packages; a rule may take one away."""
+    found: list[AnyTool] = []
+    found.extend(registry.load_all("kcode.tools", "TOOL", Tool[Any]).values())
+    found.extend(registry.extensions("kcode.tools", Tool[Any]).values())
+    return {tool.name: tool for tool in found if not authorizer.removes(tool.name)}
+
+
+def _redactor(connection: Connection) -> Callable[[str], str]:
+    key = connection.api_key
+
+    def redact(text: str) -> str:
+        return text.replace(key, "[key]") if len(key) >= 8 else text
+
+    return redact

@@ -1,0 +1,44 @@
+"""`kcode config`: the settings in force, and where each comes from."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from kcode.app.offline import offline_settings
+from kcode.config.options import Options
+from kcode.types.errors import ConfigError
+
+HIDDEN = ("headers.", "env.")
+
+
+def run(options: Options, arguments: Sequence[str]) -> int:
+    """Print the settings that something sets; values that may be secrets are not shown."""
+    parser = argparse.ArgumentParser(
+        prog="kcode config", description="Print the settings in force and where each comes from."
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON list")
+    parser.add_argument("--settings", metavar="FILE|JSON", help="settings beside those of the files")
+    parser.add_argument("--trust", action="store_true", help="let this folder's settings count")
+    flags = parser.parse_args(arguments)
+    try:
+        loaded = offline_settings(replace(options, settings=flags.settings, trust=flags.trust), os.environ)
+    except ConfigError as error:
+        print(f"kcode: {error}", file=sys.stderr)
+        return 2
+    for warning in loaded.warnings:
+        print(f"kcode: {warning}", file=sys.stderr)
+    rows = [
+        {"key": e.key, "value": "(set)" if e.key.startswith(HIDDEN) else e.value, "source": e.source}
+        for e in loaded.entries
+    ]
+    if flags.json:
+        print(json.dumps(rows, ensure_ascii=False))
+    elif not rows:
+        print("Nothing is set; kcode's defaults hold.")
+    else:
+        for row in rows:
+            print(f"{row['key']} = {json.dumps(row['value'], ensure_ascii=False)}    ({row['source']})")
+    return 0

@@ -1,0 +1,156 @@
+"""`kcode doctor`: what works on this machine, and what to do about the rest."""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from kcode import __version__
+from kcode.app.offline import offline_settings
+from kcode.app.probe import connection_of, probe
+from kcode.config.connection import missing_text
+from kcode.config.home import find_home
+from kcode.config.layers import Loaded
+from kcode.config.options import Options
+from kcode.environment.search import find_ripgrep
+from kcode.types.errors import ConfigError
+
+Level: TypeAlias = Literal["ok", "warning", "error"]
+SIGNS: Mapping[Level, str] = {"ok": "ok", "warning": "!!", "error": "XX"}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    level: Level
+    text: str
+
+
+def run(options: Options, arguments: Sequence[str]) -> int:
+    """Check; exits with 1 if something does not work."""
+    parser = argparse.ArgumentParser(prog="kcode doctor", description="Check machine, settings and endpoint.")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--offline", action="store_true", help="do not ask the endpoint")
+    parser.add_argument("--model", metavar="ID", help="the model to ask")
+    parser.add_argument("--settings", metavar="FILE|JSON", help="settings beside those of the files")
+    flags = parser.parse_args(arguments)
+    options = replace(options, model=flags.model, settings=flags.settings)
+    checks = [*_machine(), *_home(), *_endpoint(options, offline=flags.offline)]
+    if flags.json:
+        ok = all(c.level != "error" for c in checks)
+        print(json.dumps({"version": __version__, "ok": ok, "checks": [asdict(c) for c in checks]}, indent=1))
+    else:
+        print(f"kcode {__version__}")
+        for check in checks:
+            first, *more = check.text.splitlines()
+            print(f" {SIGNS[check.level]}  {check.name:<10} {first}")
+            for line in more:
+                print(f"                {line}")
+    return int(any(c.level == "error" for c in checks))
+
+
+def _machine() -> Iterator[Check]:
+    version = platform.python_version()
+    good = sys.version_info >= (3, 11)
+    yield Check("python", "ok" if good else "error", f"{version} on {platform.system()} {platform.machine()}")
+    yield _terminal()
+    yield _program("git", "version control, diffs and commits")
+    yield _ripgrep()
+    yield _shell()
+    yield _sandbox()
+
+
+def _terminal() -> Check:
+    encoding = (sys.stdout.encoding or "unknown").lower()
+    if not sys.stdout.isatty():
+        return Check("terminal", "ok", f"stdout is no terminal; encoding {encoding}")
+    size = shutil.get_terminal_size()
+    term = os.environ.get("TERM", "")
+    text = f"{term or 'TERM is not set'}, {size.columns}x{size.lines}, encoding {encoding}"
+    if "utf" not in encoding:
+        return Check(
+            "terminal", "warning", f"{text}: some characters are replaced; set LANG to a UTF-8 locale"
+        )
+    return Check("terminal", "ok", text)
+
+
+def _program(name: str, purpose: str) -> Check:
+    path = shutil.which(name)
+    if path is None:
+        return Check(name, "error", f"not found: install it, for {purpose}")
+    return Check(name, "ok", path)
+
+
+def _ripgrep() -> Check:
+    path = find_ripgrep((Path(sys.executable).parent,))
+    if path is None:
+        return Check(
+            "ripgrep", "error", "not found: install kcode anew, or ripgrep itself, for Grep and Glob"
+        )
+    return Check("ripgrep", "ok", path)
+
+
+def _shell() -> Check:
+    if os.name == "nt":
+        return Check(
+            "shell", "error", "native Windows has no POSIX shell: run kcode in WSL; -p without Bash works"
+        )
+    path = shutil.which("bash")
+    return (
+        Check("shell", "ok", path) if path else Check("shell", "warning", "no bash: commands run in /bin/sh")
+    )
+
+
+def _sandbox() -> Check:
+    path = shutil.which("bwrap")
+    if path:
+        return Check(
+            "sandbox", "warning", f"bubblewrap is here ({path}); commands are not yet confined by it"
+        )
+    return Check(
+        "sandbox", "warning", "none: commands run with your own rights; permission rules decide which"
+    )
+
+
+def _home() -> Iterator[Check]:
+    home = find_home(os.environ)
+    if home.problem or home.path is None:
+        yield Check("storage", "warning", home.problem or "nothing is saved")
+    else:
+        yield Check("storage", "ok", f"{home.shown(home.path)}: settings, sessions, keys")
+
+
+def _endpoint(options: Options, *, offline: bool) -> Iterator[Check]:
+    try:
+        loaded = offline_settings(options, os.environ)
+        connection = connection_of(options, loaded, os.environ)
+    except ConfigError as error:
+        yield Check("settings", "error", str(error))
+        return
+    yield _settings(loaded)
+    if connection is None:
+        yield Check("endpoint", "error", missing_text(loaded.settings))
+        return
+    where = f"{connection.base_url} (from {connection.source})"
+    if offline:
+        yield Check("endpoint", "ok", f"{where}, not asked")
+        return
+    found = asyncio.run(probe(connection, os.environ))
+    timing = f", first byte {found.first_ms} ms, all {found.total_ms} ms" if found.first_ms else ""
+    model = f" {found.model}" if found.model else ""
+    yield Check("endpoint", "ok" if found.ok else "error", f"{where}{model}: {found.text}{timing}")
+
+
+def _settings(loaded: Loaded) -> Check:
+    if loaded.warnings:
+        return Check("settings", "warning", "\n".join(loaded.warnings))
+    return Check("settings", "ok", f"{len(loaded.entries)} values set" if loaded.entries else "defaults")

@@ -1,0 +1,45 @@
+"""`kcode permissions check -- COMMAND`: what the rules make of a shell command, without running it."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from kcode.app.offline import offline_authorizer
+from kcode.config.options import Options
+from kcode.types.errors import ConfigError
+
+STATUS = {"allow": 0, "ask": 1, "deny": 1}
+
+
+def run(options: Options, arguments: Sequence[str]) -> int:
+    """Explain; exits with 0 if the command would run unasked, 1 if not, 2 for a bad command line or settings."""
+    parser = argparse.ArgumentParser(
+        prog="kcode permissions", description="Explain what the permission rules make of a shell command."
+    )
+    parser.add_argument("verb", choices=("check",))
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--settings", metavar="FILE|JSON", help="rules beside those of the settings files")
+    parser.add_argument("--permission-mode", metavar="MODE", help="the mode to check for")
+    parser.add_argument("--trust", action="store_true", help="let this folder's settings count")
+    parser.add_argument("command", nargs="+", help="the command, after --")
+    flags = parser.parse_args(arguments)
+    options = replace(
+        options, settings=flags.settings, permission_mode=flags.permission_mode, trust=flags.trust
+    )
+    try:
+        authorizer = offline_authorizer(options, os.environ)
+    except ConfigError as error:
+        print(f"kcode: {error}", file=sys.stderr)
+        return 2
+    verdict = authorizer.explain(" ".join(flags.command), options.cwd)
+    if flags.json:
+        print(json.dumps(verdict, ensure_ascii=False))
+    else:
+        for name in ("decision", "reason", "part", "rule", "source", "suggestions"):
+            value = verdict.get(name)
+            if value:
+                print(f"{name:<12}{', '.join(map(str, value)) if isinstance(value, list) else value}")
+    return STATUS[str(verdict["decision"])]
