@@ -20,6 +20,10 @@ _LOUD = re.compile(
     rb"|[Ff]atal\b|FATAL\b)"
 )
 _LOUD_LINES = 20
+_LOUD_LOOKS = 1000
+"""Lines that are looked at more closely: a flood of errors must not cost more than one of anything else."""
+_LOUD_BYTES = SPILL_CAP
+"""Bytes that are looked through; beyond them it is a flood."""
 _LOUD_LINE = 300
 _OVERWRITTEN = re.compile(r"^[^\r\n]*\r(?=[^\n])(?:[^\r\n]*\r(?=[^\n]))+", re.MULTILINE)
 
@@ -79,7 +83,9 @@ class Output:
         self._head = bytearray()
         self._tail: deque[bytes] = deque()
         self._tail_size = 0
-        self._loud: list[bytes] = []
+        self._loud: dict[bytes, None] = {}
+        self._looks = _LOUD_LOOKS
+        self._rest = b""
 
     @property
     def cut(self) -> bool:
@@ -125,19 +131,27 @@ class Output:
             self._tail = deque([b"".join(self._tail)])
 
     def _keep_loud(self, dropped: bytes) -> None:
-        if len(self._loud) >= _LOUD_LINES or not any(hint in dropped for hint in _HINTS):
+        """Look for lines worth keeping in what is about to be forgotten; a line may span two pieces."""
+        rest = self._rest
+        end = dropped.rfind(b"\n") + 1
+        self._rest = dropped[end:][-_LOUD_LINE:] if end else (rest + dropped)[-_LOUD_LINE:]
+        if (
+            self.total > _LOUD_BYTES
+            or self._looks <= 0
+            or not end
+            or not any(hint in dropped or hint in rest for hint in _HINTS)
+        ):
             return
+        data = rest + dropped[:end]
         at = 0
-        while len(self._loud) < _LOUD_LINES and (match := _LOUD.search(dropped, at)):
-            start = dropped.rfind(b"\n", 0, match.start()) + 1
-            end = dropped.find(b"\n", match.end())
-            end = len(dropped) if end < 0 else end
-            line = dropped[
-                max(start, match.start() - _LOUD_LINE // 2) : min(end, match.end() + _LOUD_LINE // 2)
-            ].strip()
+        while self._looks > 0 and (match := _LOUD.search(data, at)):
+            self._looks -= 1
+            start = max(data.rfind(b"\n", 0, match.start()) + 1, match.start() - _LOUD_LINE // 2)
+            at = data.index(b"\n", match.end())
+            line = data[start : min(at, match.end() + _LOUD_LINE // 2)].strip()
             if line not in self._loud:
-                self._loud.append(line)
-            at = end
+                self._loud[line] = None
+                self._looks = self._looks if len(self._loud) < _LOUD_LINES else 0
 
     def text(self) -> str:
         """Return what is to be shown: everything, or the beginning and the end with what is left out counted."""

@@ -1,0 +1,90 @@
+"""Children get the person's environment, without secrets and without anything that would wait for a person."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from kcode.process.environ import classify, clean_environment
+
+SECRET = [
+    *(
+        "MOONSHOT_API_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "MY_CREDENTIALS",
+        "X_WEBHOOK",
+        "PGPASSWORD",
+        "BASIC_AUTH",
+        "MYSQL_PWD",
+    ),
+    *("STAGING_DATABASE_URL", "GPG_PASSPHRASE", "npm_config__authToken_TOKEN", "SENTRY_DSN", "GITLAB_PAT"),
+]
+HARMLESS = [
+    *(
+        "KEYBOARD",
+        "TOKENIZERS_PARALLELISM",
+        "MAX_TOKENS",
+        "AUTHORS",
+        "PWD",
+        "KEYMAP",
+        "SECRETARY",
+        "COOKIECUTTER_HOME",
+    ),
+    *("XAUTHORITY", "PATHEXT", "HOTKEYS", "LC_ALL", "GIT_COMMITTER_NAME"),
+]
+
+
+@pytest.mark.parametrize("name", SECRET)
+def test_a_secret_is_kept_from_children(name: str) -> None:
+    assert name not in clean_environment({name: "x"})
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_a_name_that_only_looks_like_one_is_passed_on(name: str) -> None:
+    assert classify(name) == "keep"
+
+
+def test_a_secret_that_the_settings_name_is_passed_on() -> None:
+    env = clean_environment(
+        {"GH_TOKEN": "x", "SSH_AUTH_SOCK": "/s", "NPM_TOKEN": "y"}, ["GH_TOKEN", "SSH_AUTH_SOCK"]
+    )
+
+    assert (env["GH_TOKEN"], env["SSH_AUTH_SOCK"]) == ("x", "/s")
+    assert "NPM_TOKEN" not in env
+
+
+def test_the_agents_own_variables_never_reach_a_child() -> None:
+    assert "KCODE_API_KEY" not in clean_environment({"KCODE_API_KEY": "x"}, ["KCODE_API_KEY"])
+    assert "KCODE_MODEL" not in clean_environment({"KCODE_MODEL": "x"})
+
+
+def test_an_address_with_a_password_in_it_is_a_secret_but_a_proxy_is_needed() -> None:
+    env = clean_environment(
+        {"REDIS": "redis://:pw@host/0", "https_proxy": "http://me:pw@proxy:3128", "SITE": "https://a/b"}
+    )
+
+    assert "REDIS" not in env
+    assert env["https_proxy"] == "http://me:pw@proxy:3128"
+    assert env["SITE"] == "https://a/b"
+
+
+def test_nothing_waits_for_a_person_even_if_they_set_it_so() -> None:
+    env = clean_environment(
+        {"PAGER": "less", "GIT_TERMINAL_PROMPT": "1", "SSH_ASKPASS": "/usr/bin/x", "EDITOR": "vi"}
+    )
+
+    assert (env["PAGER"], env["GIT_TERMINAL_PROMPT"], env["GIT_EDITOR"]) == ("cat", "0", "false")
+    assert env["EDITOR"] == "false"
+    assert "SSH_ASKPASS" not in env
+
+
+def test_the_shared_samples_are_judged_right() -> None:
+    folder = Path(os.environ.get("KCODE_SHARED") or Path(__file__).parents[3] / "shared")
+    file = folder / "corpus" / "permissions" / "secrets.jsonl"
+    if not file.exists():
+        pytest.skip(f"no shared samples: {file} is missing, set KCODE_SHARED")
+    names = [row for row in map(json.loads, file.read_text().splitlines()) if row["kind"] == "env"]
+
+    assert names
+    assert [row["id"] for row in names if classify(row["name"]) != row["want"]] == []
