@@ -13,8 +13,10 @@ async def run(context: CommandContext, arguments: str) -> CommandResult:
     if not wanted:
         lines += [
             "",
-            "`@path` names a file, `!command` runs a command whose output joins the conversation, Esc interrupts, "
-            "Shift-Tab changes the permission mode. What you type while kcode works is read before its next step.",
+            (
+                "`@path` names a file, `!command` runs a command whose output joins the conversation, Esc interrupts, "
+                "Shift-Tab changes the permission mode. What you type while kcode works is read before its next step."
+            ),
         ]
     return CommandResult("\n".join(lines))
 

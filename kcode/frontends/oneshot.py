@@ -136,12 +136,16 @@ class _Run:
         self._put(result, last=True)
 
     def _finish_text(self, ended: TurnEnded) -> None:
-        if self._tally.answer:
+        # Where both streams end in one terminal or file, the answer already stands there.
+        if self._tally.answer and not (self._lines and _same_place(sys.stdout, sys.stderr)):
             self._out.write(self._tally.answer)
-        if ended.note and self._lines is None:
-            _complain(f"kcode: {ended.note}")
-        if self._lines is not None:
-            _complain(f"\n{self._tally.steps} steps, {money(self._tally.usage)}")
+        if self._lines is None:
+            if ended.note:
+                _complain(f"kcode: {ended.note}")
+            return
+        seconds = self._tally.duration_ms / 1000
+        steps = f"{self._tally.steps} step{'s' if self._tally.steps != 1 else ''}"
+        _complain(f"{self._lines.end()}\n{steps}, {seconds:.1f} s, {money(self._tally.usage)}")
 
     def _put(self, line: JsonObject, *, last: bool = False) -> None:
         """Print one object, or keep it where a single array is wanted."""
@@ -210,6 +214,14 @@ def _init(conversation: Conversation) -> JsonObject:
 
 def _colours(file: TextIO) -> bool:
     return file.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _same_place(one: TextIO, other: TextIO) -> bool:
+    """Whether two streams end in the same terminal or file."""
+    try:
+        return os.path.sameopenfile(one.fileno(), other.fileno())
+    except (OSError, ValueError):
+        return False
 
 
 def _complain(text: str, end: str = "\n") -> None:

@@ -21,6 +21,8 @@ from kcode.providers.scripted_http import Pace
 from kcode.providers.scripted_server import ScriptedServer
 
 MODEL = "kimi-k3"
+PRICES = {"prompt": "0.000003", "input_cache_read": "0.0000003", "completion": "0.000015"}
+"""Dollars per token, as platform.moonshot.ai lists them for this model."""
 PROMPT = "A test fails in this repository. Find the cause, mend it, and show that the tests pass."
 SECONDS = 120.0
 RULE = "-" * 78
@@ -62,18 +64,15 @@ class _Demo:
         self._repository = folder / "repository"
         self._home = folder / "home"
         self._seed = seed
-        runner = (
-            "pytest -q -p no:cacheprovider"
-            if importlib.util.find_spec("pytest")
-            else "unittest discover -t . -s tests"
-        )
-        self._test = f"{sys.executable} -B -m {runner}"
+        runner = "pytest -q" if importlib.util.find_spec("pytest") else "unittest discover -t . -s tests"
+        self._test = f"python -m {runner}"
 
     async def run(self) -> None:
         planted = await self._prepare()
         async with ScriptedServer(
             itertools.repeat(Player(self._test)), model=MODEL, pace=Pace(piece=12, delay=0.004)
         ) as server:
+            server.models[0]["pricing"] = PRICES
             _say(f"A scripted model answers at {server.base_url}. kcode is started as you would start it:")
             _say(f'  kcode -p --verbose "{PROMPT}"\n{RULE}')
             await self._kcode(server.base_url)
@@ -108,7 +107,7 @@ class _Demo:
         return planted
 
     async def _kcode(self, base_url: str) -> None:
-        environ = {"KCODE_BASE_URL": base_url, "KCODE_MODEL": MODEL, "KCODE_HOME": str(self._home)}
+        environ = {"KCODE_BASE_URL": base_url, "KCODE_HOME": str(self._home)}
         command = [sys.executable, "-m", "kcode", "-p", "--verbose", "--permission-mode", "acceptEdits"]
         command += ["--allowedTools", f"Bash({self._test})", "--", PROMPT]
         status, _ = await self._run(command, environ, show=True)
@@ -128,7 +127,8 @@ class _Demo:
         self, command: Sequence[str], environ: Mapping[str, str] | None = None, *, show: bool = False
     ) -> tuple[int, str]:
         """Run a program in the repository; its output is returned, or shown as it comes."""
-        kept = clean_environment(os.environ, pass_env=())
+        kept = clean_environment(os.environ)
+        kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}"
         with tempfile.TemporaryFile() as output:
             child = start(
                 command,

@@ -92,6 +92,8 @@ def plant(folder: Path, seed: int) -> Planted:
     _write(folder / test, _test(bug, package, module))
     _write(folder / "README.md", f"# {module}\n\nA small package with tests: `python -m pytest`.\n")
     _write(folder / ".gitignore", "__pycache__/\n.pytest_cache/\n")
+    # Plugins that happen to be installed beside pytest have nothing to say here.
+    _write(folder / "pytest.ini", "[pytest]\naddopts = -p no:asyncio -p no:cacheprovider\n")
     return Planted(bug, source, test)
 
 

@@ -44,21 +44,27 @@ class SessionLines:
     def of(self, event: Event) -> Iterator[str]:
         """Yield the text of one event, ready to be written."""
         match event:
-            case TextDelta():
+            case TextDelta() if event.agent == "main":
                 self._open = not event.text.endswith("\n")
                 yield sanitise(event.text)
-            case ThinkingDelta():
+            case TextDelta() | ThinkingDelta():
                 pass
             case _:
                 for line in self._lines(event):
                     yield ("\n" if self._open else "") + line + "\n"
                     self._open = False
 
+    def end(self) -> str:
+        """Finish a line that is still open."""
+        ending, self._open = "\n" if self._open else "", False
+        return ending
+
     def _lines(self, event: Event) -> Iterator[str]:
         match event:
             case ToolStarted():
                 self._names[event.call_id] = event.title
-                yield self._paint("1", f"* {sanitise(event.title)}")
+                mark = "$" if event.kind == "execute" else "*"
+                yield self._paint("1", f"{mark} {sanitise(event.title)}")
                 yield from self._diff(event.diff)
             case ToolFinished(status="failed" | "cancelled" | "rejected") if event.call_id not in self._names:
                 yield self._paint("1", f"* {sanitise(event.title)}")
