@@ -2,6 +2,7 @@
 
 import base64
 import io
+import warnings
 from typing import TYPE_CHECKING
 
 from kcode.types.errors import ToolError
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 SIDE = 2000
 """Pixels of the longer side that are sent at most."""
 BYTES = 256 * 1024
-PIXELS = 100_000_000
-"""A picture with more is not opened: it takes gigabytes."""
 
 _MAGIC = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
 
@@ -37,20 +36,25 @@ def image_part(data: bytes, kind: str) -> tuple[ImagePart, str]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            size = f"{image.width}x{image.height} pixels"
-            if image.width * image.height > PIXELS:
-                raise ToolError(
-                    f"The picture has {size}, too many to be opened. Make it smaller with Bash first."
-                )
-            fits = len(data) <= BYTES and max(image.size) <= SIDE
-            if fits and kind != "image/bmp":
-                image.verify()
-                return _part(kind, data), f"{kind}, {size}"
-            kind, small, shown = _shrunk(image)
-            return _part(kind, small), f"{size}, sent as {shown} {kind}"
+        with warnings.catch_warnings():
+            # Pillow warns of a picture that takes hundreds of megabytes when opened; that is too many here.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return _fitted(Image.open(io.BytesIO(data)), data, kind)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise ToolError(
+            "The picture has too many pixels to be opened. Make it smaller with a program first."
+        ) from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
         raise ToolError(f"The picture cannot be opened, it is damaged or incomplete: {error}") from error
+
+
+def _fitted(image: "Image", data: bytes, kind: str) -> tuple[ImagePart, str]:
+    size = f"{image.width}x{image.height} pixels"
+    if len(data) <= BYTES and max(image.size) <= SIDE and kind != "image/bmp":
+        image.verify()
+        return _part(kind, data), f"{kind}, {size}"
+    kind, small, shown = _shrunk(image)
+    return _part(kind, small), f"{size}, sent as {shown} {kind}"
 
 
 def _part(kind: str, data: bytes) -> ImagePart:

@@ -54,6 +54,10 @@ async def prepare(args: Grep, context: PrepareContext) -> Invocation:
             "The pattern is empty. Give the regular expression to look for; Glob lists files by name."
         )
     place = await context.environment.resolve(args.path.strip() or ".")
+    if (await context.environment.files.stat(place.path)).kind == "special":
+        raise ToolError(
+            f"{place.shown} is a device, pipe, socket or file of the kernel; it cannot be searched."
+        )
     query, repairs = _query(args, place)
     if place.repair:
         repairs = (place.repair, *repairs)

@@ -13,6 +13,7 @@ from kcode.tools._target import Target, file_change, load, store
 from kcode.tools._text import split_lines
 from kcode.types.errors import ToolError
 from kcode.types.events import FileSeen
+from kcode.types.messages import Repair
 from kcode.types.tool import (
     Access,
     Invocation,
@@ -41,7 +42,11 @@ async def prepare(args: Write, context: PrepareContext) -> Invocation:
 
     async def run(context: ToolContext) -> ToolOutput:
         target = await load(context.environment.files, place, context.state)
-        return await _write(context, target, _text(target, args.content))
+        text = _text(target, args.content)
+        repairs = [place.repair] if place.repair else []
+        if text != args.content:
+            repairs.append(Repair(place="meaning", kind="line_endings", detail=place.shown))
+        return await _write(context, target, text, tuple(repairs))
 
     return Invocation(
         kind="edit",
@@ -80,10 +85,9 @@ def _text(target: Target, content: str) -> str:
     return adopt(content, target.text)
 
 
-async def _write(context: ToolContext, target: Target, text: str) -> ToolOutput:
+async def _write(context: ToolContext, target: Target, text: str, repairs: tuple[Repair, ...]) -> ToolOutput:
     place = target.place
     data = target.encode(text)
-    repairs = (place.repair,) if place.repair else ()
     seen = FileSeen(
         path=str(place.real), sha256=hashlib.sha256(data).hexdigest(), end=len(split_lines(text)), whole=True
     )

@@ -5,7 +5,9 @@ import hashlib
 import io
 import json
 import os
+import struct
 import tracemalloc
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -244,6 +246,14 @@ async def test_a_large_picture_is_made_smaller(bench: Bench, name: str, data: by
 async def test_a_damaged_picture_is_refused(bench: Bench, cut: int):
     bench.file("a.png", picture((300, 300), "PNG")[:cut])
     assert "damaged" in await bench.refusal("read", file_path="a.png")
+
+
+@pytest.mark.parametrize("side", [11_000, 60_000])
+async def test_a_picture_that_would_fill_the_memory_is_refused(bench: Bench, side: int):
+    header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    bench.file("bomb.png", b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT" + b"\0" * 8)
+    assert "too many pixels" in await bench.refusal("read", file_path="bomb.png")
 
 
 async def test_a_notebook_is_shown_by_cells(bench: Bench):

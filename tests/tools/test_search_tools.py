@@ -1,5 +1,6 @@
 """Glob and Grep find what is meant, in pieces of a bearable size."""
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -95,6 +96,12 @@ async def test_grep_refuses_what_cannot_be_searched(project: Bench):
     assert "regular expression" in await project.refusal("grep", pattern="main(")
     assert "empty" in await project.refusal("grep", pattern="")
     assert "Did you mean README.md" in await project.refusal("grep", pattern="x", path="REEDME.md")
+
+
+async def test_pipes_and_devices_are_not_searched(project: Bench):
+    os.mkfifo(project.root / "pipe")
+    for name in ("pipe", "/dev/zero"):
+        assert "cannot be searched" in await project.refusal("grep", pattern="x", path=name)
 
 
 async def test_a_misspelt_folder_is_found_and_told(project: Bench):

@@ -85,8 +85,9 @@ async def test_the_same_content_changes_nothing(bench: Bench):
 async def test_encoding_and_line_endings_stay(bench: Bench, before: bytes, after: bytes):
     path = bench.file("a.txt", before)
     await bench.call("read", file_path="a.txt")
-    await bench.call("write", file_path="a.txt", content="x\ny\n")
+    output = await bench.call("write", file_path="a.txt", content="x\ny\n")
     assert path.read_bytes() == after
+    assert [r.kind for r in output.repairs] == (["line_endings"] if b"\r" in after else [])
 
 
 async def test_content_that_leaves_something_out_is_not_written(bench: Bench):
