@@ -15,14 +15,14 @@ from urllib.parse import urlsplit
 import kcode
 from kcode.providers import catalog
 from kcode.providers.adapt import adapt
-from kcode.providers.assemble import Assembler, Response
 from kcode.providers.dialect import Dialect, choose, target
 from kcode.providers.encode import Encoder
 from kcode.providers.errors import model_error
 from kcode.providers.reading import Patience, Reading
+from kcode.providers.reply import Reply
 from kcode.types.connection import Connection
 from kcode.types.errors import ModelError
-from kcode.types.messages import AssistantMessage, AssistantPart, TextPart, ThinkingPart, ToolCall, Usage
+from kcode.types.messages import AssistantMessage
 from kcode.types.model import Delta, ModelInfo, OnDelta, Request
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 _LESSONS = 4
 """How often a refused request is changed and sent once more."""
+
+_EMPTIES = 2
+"""How many empty responses in a row are failures."""
 
 _LISTING = 30.0
 """Seconds for the list of models."""
@@ -81,6 +84,7 @@ class OpenAIChat:
         self._ca_file = ca_file
         self._client: openai.AsyncOpenAI | None = None
         self._opening = asyncio.Lock()
+        self._empties = 0
         self._use(dialect or choose(target(connection, info.id)))
 
     @property
@@ -150,25 +154,31 @@ class OpenAIChat:
     async def _ask(self, request: Request, on_delta: OnDelta) -> AssistantMessage:
         body = self._encoder.body(request)
         client = await self._opened()
-        assembler = Assembler()
+        reply = Reply(request.tools, model=self._info.id)
         events = 0
         async with Reading(lambda: _post(client, body), self._patience) as reading:
             while data := await reading.take():
-                for delta in _merged(assembler.feed(data)):
+                for delta in _merged(reply.feed(data)):
                     await on_delta(delta)
-                if assembler.events != events:
-                    events = assembler.events
+                if reply.events != events:
+                    events = reply.events
                     reading.heard()
-                if assembler.done or assembler.failed:
+                if reply.done:
                     break
         error = reading.error
         if error is not None and not reading.started:
             raise self._translated(error) from error
         try:
-            response = assembler.finish(cut=error is not None)
+            message, rest = reply.finish(cut=error is not None)
         except ModelError as failed:
-            raise failed from error
-        return self._message(response)
+            excused = self._excused(failed)
+            if excused is None:
+                raise failed from error
+            return excused
+        self._empties = 0
+        for delta in _merged(rest):
+            await on_delta(delta)
+        return self._priced(message)
 
     async def _opened(self) -> "openai.AsyncOpenAI":
         async with self._opening:
@@ -232,21 +242,18 @@ class OpenAIChat:
         cause = error.__cause__ or error
         return model_error(None, f"{self._connection.base_url}: {str(cause) or type(cause).__name__}")
 
-    def _message(self, response: Response) -> AssistantMessage:
-        parts: list[AssistantPart] = []
-        if response.thinking:
-            parts.append(ThinkingPart(text=response.thinking, key=response.reasoning_key))
-        if response.text:
-            parts.append(TextPart(text=response.text))
-        parts += [ToolCall(id=c.id, name=c.name, arguments=c.arguments) for c in response.calls]
-        usage = response.usage or Usage()
-        return AssistantMessage(
-            parts=tuple(parts),
-            finish="tool_calls" if response.calls else "stop",
-            usage=usage.model_copy(update={"cost": catalog.cost(usage, self._info.price)}),
-            model=response.model or self._info.id,
-            repairs=response.repairs,
-        )
+    def _excused(self, error: ModelError) -> AssistantMessage | None:
+        """Take an empty response for what it is, once asking again has not helped; None for a failure."""
+        if error.kind != "empty" or self._empties < _EMPTIES:
+            self._empties += error.kind == "empty"
+            return None
+        self._empties = 0
+        return AssistantMessage(parts=(), model=self._info.id)
+
+    def _priced(self, message: AssistantMessage) -> AssistantMessage:
+        usage = message.usage
+        cost = None if usage.estimated else catalog.cost(usage, self._info.price)
+        return message.model_copy(update={"usage": usage.model_copy(update={"cost": cost})})
 
 
 async def _post(client: "openai.AsyncOpenAI", body: bytes) -> "httpx2.Response":

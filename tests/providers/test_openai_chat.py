@@ -317,6 +317,57 @@ async def test_a_field_that_the_server_refuses_is_not_sent_again():
     assert sent == [True, False, False]
 
 
+_LEAK = (
+    "Let me look.<|tool_calls_section_begin|><|tool_call_begin|>functions.bash:0<|tool_call_argument_begin|>"
+    '{"command": "ls"}<|tool_call_end|><|tool_calls_section_end|>'
+)
+
+
+@pytest.mark.parametrize("piece", [1, 5, 1000])
+async def test_leaked_markup_becomes_a_call_and_is_never_shown(piece: int):
+    async with _served(says(_LEAK), pace=Pace(piece=piece, chunk_bytes=64)) as (_, model):
+        message, seen = await _watched(model, [_user("go")])
+    assert "".join(d.text for d in seen).strip() == message.text.strip() == "Let me look."
+    assert [(c.name, json.loads(c.arguments)) for c in message.tool_calls] == [("bash", {"command": "ls"})]
+    assert message.finish == "tool_calls"
+    assert message.repairs
+
+
+async def test_what_was_held_back_is_shown_in_the_end():
+    async with _served(says("a < b and <|", thinking="is a <")) as (_, model):
+        message, seen = await _watched(model, [_user("go")])
+    assert "".join(d.text for d in seen) == message.text == "a < b and <|"
+    assert "".join(d.thinking for d in seen) == message.thinking == "is a <"
+
+
+async def test_ids_of_calls_are_unique_whatever_the_server_numbers():
+    step = says(
+        "", call("bash", call_id="bash:0", command="ls"), call("bash", call_id="bash:0", command="pwd")
+    )
+    async with _served(step, step) as (_, model):
+        calls = [*(await _ask(model)).tool_calls, *(await _ask(model)).tool_calls]
+    assert len({c.id for c in calls}) == 4
+
+
+async def test_an_empty_response_is_a_failure_that_may_pass_and_then_a_message():
+    empty = ModelError("", kind="empty")
+    only_thinking = says("", thinking="hm, hm")
+    async with _served(empty, only_thinking, empty, says("at last")) as (_, model):
+        for _ in range(2):
+            with pytest.raises(ModelError) as caught:
+                await _ask(model)
+            assert caught.value.kind == "empty"
+        assert (await _ask(model)).parts == ()
+        assert (await _ask(model)).text == "at last"
+
+
+async def test_without_counts_no_cost_is_invented():
+    async with _served(Wire([_event("hi"), _END])) as (_, model):
+        usage = (await _ask(model)).usage
+    assert usage.estimated
+    assert usage.cost is None
+
+
 async def test_importing_the_provider_does_not_load_the_openai_package():
     script = (
         "import sys, kcode.providers.connect, kcode.providers.local_servers; print('openai' in sys.modules)"
