@@ -31,7 +31,7 @@ _THINK = ("<think>", "◁think▷")
 _EMPTY = "(Empty response: {"
 """With this a server replaces a response that had nothing but thinking."""
 _BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
-_LAST_WORD = re.compile(r"(?:(?<=\s)|\A)(\S{1,80})(\s{0,8})\Z")
+_LAST_WORD = re.compile(r"(?<![\w-])(functions\.[\w-]*|[A-Za-z_][\w-]{0,79})(:\d{0,6})?(\s{0,8})\Z")
 _LONGEST_HEADER = 100
 _HEADER_STARTS = ("functions.", "call_")
 _ROLE = re.compile(r"<\|im_\w+\|>[^<]{0,40}<\|im_middle\|>")
@@ -72,7 +72,7 @@ class Scanner:
         self._in_tools = False
         self._skip_space = False
         self._length = 0
-        self._after_space = True
+        self._at_word = False
         self._words: list[str] = []
         self._thoughts: list[str] = []
 
@@ -120,7 +120,7 @@ class Scanner:
             return
         self._skip_space = False
         self._place.move(text)
-        self._after_space = text[-1].isspace()
+        self._at_word = text[-1].isalnum() or text[-1] in "_-"
         (self._thoughts if self._thinking else self._words).append(text)
         if not self._thinking:
             self._length += len(text)
@@ -189,15 +189,14 @@ class Scanner:
         """Return how many characters at the end may be the header of a call whose beginning was eaten."""
         tail = text[-_LONGEST_HEADER:]
         match = _LAST_WORD.search(tail)
-        if match is None or (match.start() == 0 and not (tail == text and self._after_space)):
+        if match is None or (match.start() == 0 and (tail != text or self._at_word)):
             return 0
-        word, space = match.groups()
-        name, colon, digits = word.removeprefix("functions.").partition(":")
-        if colon:
-            likely = re.fullmatch(r"[A-Za-z_][\w.-]*", name) and (digits.isdigit() or not (digits or space))
+        word, index, space = match.groups()
+        if index is not None:
+            likely = index != ":" or not space
         else:
             known = word.startswith(_HEADER_STARTS) or any(start.startswith(word) for start in _HEADER_STARTS)
-            likely = not space and (known or any(other.startswith(folded(name)) for other in self._names))
+            likely = not space and (known or any(other.startswith(folded(word)) for other in self._names))
         return len(tail) - match.start() if likely else 0
 
     def _run_of(self, special: re.Match[str], *, final: bool) -> bool:

@@ -18,12 +18,11 @@ _DECODER = json.JSONDecoder(strict=False)
 _TAG = "<tool_call>"
 _TAG_END = "</tool_call>"
 _FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})([^\n]*)")
-_CANDIDATE = re.compile(
-    r"<tool_call>|(?:\A|(?<=\n))[ \t]*(?:`{3,}[^\n`]*\n\s*(?=[\[{])|~{3,}[^\n]*\n\s*(?=[\[{])|(?=[\[{]))"
-)
-_BEGINNING = re.compile(r"(?:<[a-z_]{0,10}|(?:\A|(?<=\n))[ \t]*(?:`{3,}[^\n`]*\n?|~{3,}[^\n]*\n?)\s*)\Z")
+_BLOCK = re.compile(r"[ \t]*(?:`{3,}[^\n`]*\n\s*(?=[\[{])|~{3,}[^\n]*\n\s*(?=[\[{])|(?=[\[{]))")
+_BEGINNING = re.compile(r"[ \t]*(?:`{1,2}|~{1,2}|`{3,}[^\n`]*(?:\n\s*)?|~{3,}[^\n]*(?:\n\s*)?)")
 _KEY = '{"name":"'
 _THEN = '","arguments":{'
+_JSON_TOKEN = re.compile(r'\\.|["{}\[\]\\]', re.DOTALL)
 _ENOUGH = 400
 """Characters of a block that suffice to see that it is no call."""
 
@@ -120,6 +119,32 @@ def _block(text: str, start: int, at: int) -> Iterator[tuple[int, list[object]]]
         yield start, [found[0]]
 
 
+class _Depth:
+    """Follows the brackets of JSON that comes in pieces, so that its end is seen without reading it again."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._in_string = False
+        self._escaped = False
+
+    def ends(self, text: str) -> bool:
+        """Take in a piece; whether the outermost bracket closes in it."""
+        if self._escaped and text:
+            text, self._escaped = text[1:], False
+        for mark in _JSON_TOKEN.findall(text):
+            if mark == '"':
+                self._in_string = not self._in_string
+            elif mark == "\\":
+                self._escaped = True
+            elif not self._in_string and mark in "{[":
+                self._depth += 1
+            elif not self._in_string and mark in "]}":
+                self._depth -= 1
+                if self._depth <= 0:
+                    return True
+        return False
+
+
 class WrittenHold:
     """Holds back text that may turn out to be a written call, while it may."""
 
@@ -127,63 +152,72 @@ class WrittenHold:
         self._offered = tuple(offered)
         self._names = tuple(folded(name) for name in offered)
         self._held = ""
-        self._line_start = True
+        self._line = ""
+        self._fence = ""
+        self._open: _Depth | None = None
+        self._body: list[str] = []
 
     def feed(self, text: str) -> str:
         """Take in text; return what is no call."""
         if not self._offered:
             return text
-        if not self._held and self._is_plain(text):
-            self._line_start = text.endswith("\n") if text else self._line_start
-            return text
+        if self._open is not None:
+            # A call of an offered tool is being written: nothing is decided before its last bracket.
+            self._body.append(text)
+            if not self._open.ends(text):
+                return ""
+            text = self._take_body()
         self._held += text
         passed: list[str] = []
-        while self._held:
-            candidate = self._candidate()
-            if candidate is None:
-                keep = self._beginning()
-                self._pass(len(self._held) - keep, passed)
-                break
-            self._pass(candidate.start(), passed)
-            length = candidate.end() - candidate.start()
-            if self._may_be_call(length):
-                break
-            self._pass(max(length, 1), passed)
+        while self._held and (length := self._passable()):
+            self._pass(length)
+            passed.append(self._held[:length])
+            self._held = self._held[length:]
         return "".join(passed)
 
     def finish(self, *, calls_came: bool = False) -> str:
         """Return the rest, without the calls it holds; with them if other calls came."""
-        held, self._held = self._held, ""
+        held, self._held = self._held + self._take_body(), ""
         written = None if calls_came else find_written(held, self._offered)
         return held if written is None else written.text
 
-    def _is_plain(self, text: str) -> bool:
-        return not (self._line_start and text.lstrip()[:1] in {"`", "~", "{", "["}) and not re.search(
-            r"[\n<]", text
-        )
+    def _take_body(self) -> str:
+        body = "".join(self._body)
+        self._body.clear()
+        self._open = None
+        return body
 
-    def _pass(self, length: int, passed: list[str]) -> None:
-        if length:
-            self._line_start = self._held[length - 1] == "\n"
-            passed.append(self._held[:length])
-            self._held = self._held[length:]
+    def _passable(self) -> int:
+        """Return how many characters at the beginning are certainly no call; 0 if that is unknown yet."""
+        held = self._held
+        if not self._fence and not self._line.strip():
+            block = _BLOCK.match(held)
+            if block is not None and self._may_be_call(block.end()):
+                return 0
+            if block is None and _BEGINNING.fullmatch(held):
+                return 0
+        mark = re.search(r"\n" if self._fence else r"[\n<]", held)
+        if mark is None:
+            return len(held)
+        if mark.group() == "\n" or mark.start():
+            return mark.start() + (mark.group() == "\n")
+        if held.startswith(_TAG):
+            return 0 if self._may_be_call(len(_TAG)) else 1
+        return 0 if _TAG.startswith(held) else 1
 
-    def _candidate(self) -> re.Match[str] | None:
-        for match in _CANDIDATE.finditer(self._held):
-            if match.start() or self._line_start or match.group() == _TAG:
-                return match
-        return None
-
-    def _beginning(self) -> int:
-        """Return how many characters at the end may be the beginning of a candidate."""
-        match = _BEGINNING.search(self._held[-_ENOUGH:])
-        if match is None:
-            return 0
-        tail = match.group()
-        if tail.startswith("<"):
-            return len(tail) if _TAG.startswith(tail) else 0
-        at_start = match.start() == 0 and len(self._held) <= _ENOUGH and not self._line_start
-        return 0 if at_start or not tail.strip() else len(tail)
+    def _pass(self, length: int) -> None:
+        self._line += self._held[:length]
+        if not self._line.endswith("\n"):
+            # Longer lines neither open nor close a fence.
+            self._line = self._line[:_ENOUGH]
+            return
+        line = self._line.rstrip("\r\n")
+        opening = _FENCE.fullmatch(line)
+        if self._fence:
+            self._fence = "" if closes(self._fence, line) else self._fence
+        elif opening is not None and "`" not in opening.group(2):
+            self._fence = opening.group(1)
+        self._line = ""
 
     def _may_be_call(self, length: int) -> bool:
         opening, body = self._held[:length], self._held[length:]
@@ -191,9 +225,13 @@ class WrittenHold:
             body[:_ENOUGH], self._names, lambda name: resolve(name, self._offered) is not None
         ):
             return False
+        depth = _Depth()
+        if not depth.ends(body):
+            self._open = depth if _THEN in re.sub(r"\s+", "", body[:_ENOUGH]) else None
+            return True
         found = _value(body, 0)
         if found is None:
-            return True
+            return False
         rest = body[found[1] :].lstrip()
         if opening == _TAG:
             after = rest.removeprefix(_TAG_END).lstrip()
