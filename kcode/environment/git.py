@@ -62,11 +62,13 @@ class LocalGit:
 
     async def status_line(self) -> str:
         """Name the branch and its state in a few words, "" outside a repository, within 200 ms."""
-        head = read_head(self._root)
-        if head is None:
-            return ""
+        head: str | None = ""
         try:
             async with asyncio.timeout(STATUS_SECONDS):
+                # In a thread, since the folder may lie on a file system that does not answer.
+                head = await asyncio.to_thread(read_head, self._root)
+                if head is None:
+                    return ""
                 result = await self.run(["status", "--porcelain=v2", "--branch"])
         except (TimeoutError, ToolError):
             return f"{head}, unknown" if head else "unknown"

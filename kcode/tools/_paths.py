@@ -3,7 +3,8 @@
 import errno
 
 from kcode.screen.names import escape_name
-from kcode.types.environment import ResolvedPath
+from kcode.types.environment import Environment, ResolvedPath
+from kcode.types.errors import ToolError
 
 _WORDS = {
     errno.ENOENT: "it does not exist (any more)",
@@ -27,6 +28,19 @@ _WORDS = {
 def path_rule(tool: str, place: ResolvedPath) -> str:
     """Return the permission rule that names one file: relative to the root, or absolute with two slashes."""
     return f"{tool}({place.shown if not place.shown.startswith('/') else f'/{place.shown}'})"
+
+
+async def confirm(environment: Environment, place: ResolvedPath) -> None:
+    """Make sure that a name still leads to the file for which leave was given.
+
+    Raises:
+        ToolError: a link was put in its place meanwhile.
+    """
+    now = await environment.resolve(str(place.path), must_exist=False)
+    if now.real != place.real:
+        raise ToolError(
+            f"{place.shown} leads to another file than a moment ago, so it was left alone. Look at it again."
+        )
 
 
 def explain(error: OSError, place: ResolvedPath, action: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from kcode.editing.encoding import Decoded, EncodingRefusedError, encode
 from kcode.tools._change import Change
-from kcode.tools._paths import explain
+from kcode.tools._paths import confirm, explain
 from kcode.tools._text import binary_kind, decode_text
 from kcode.types.environment import Environment, FileChangedError, Files, ResolvedPath
 from kcode.types.errors import ToolError
@@ -87,11 +87,7 @@ async def store(environment: Environment, target: Target, data: bytes) -> None:
         ToolError: it could not be written, and is what it was.
     """
     place = target.place
-    now = await environment.resolve(str(place.path), must_exist=False)
-    if now.real != place.real:
-        raise ToolError(
-            f"{place.shown} leads to another file than a moment ago. Nothing was changed. Look at it again."
-        )
+    await confirm(environment, place)
     try:
         await environment.files.write(place.real, data, expect=target.sha256)
     except FileChangedError as error:

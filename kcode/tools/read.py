@@ -11,7 +11,7 @@ from kcode.editing.endings import open_text
 from kcode.screen.names import escape_name
 from kcode.tools._documents import notebook_text, pdf_text
 from kcode.tools._image import image_part, media_type
-from kcode.tools._paths import explain, path_rule, spelled
+from kcode.tools._paths import confirm, explain, path_rule, spelled
 from kcode.tools._text import binary_kind, decode_text, split_lines
 from kcode.tools._window import LINES, stream_window, window
 from kcode.types.environment import Files, FileStat, ResolvedPath
@@ -51,6 +51,7 @@ async def prepare(args: Read, context: PrepareContext) -> Invocation:
     partly = (offset, limit) != (1, LINES)
 
     async def run(context: ToolContext) -> ToolOutput:
+        await confirm(context.environment, place)
         return await _read(context.environment.files, place, offset, limit)
 
     return Invocation(

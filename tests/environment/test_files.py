@@ -368,3 +368,19 @@ def test_network_and_user_space_mounts_are_known_as_slow(tmp_path: Path):
         False,
     ]
     assert not Mounts(tmp_path / "none").slow(Path("/"))
+
+
+async def test_on_a_slow_mount_everything_works_while_the_loop_goes_on(tmp_path: Path):
+    table = tmp_path / "mountinfo"
+    table.write_text(f"40 22 0:50 / {tmp_path} rw - fuse.sshfs h: rw\n")
+    files = LocalFiles(Mounts(table))
+    path = tmp_path / "deep" / "a.txt"
+    await files.write(path, b"one\n", expect="")
+    assert await files.read(path, limit=2) == b"on"
+    assert (await files.stat(path)).kind == "file"
+    assert [name for name, _ in await files.list(path.parent)] == ["a.txt"]
+    writing = asyncio.create_task(files.write(path, b"two\n"))
+    await asyncio.sleep(0)
+    assert not writing.done()
+    await writing
+    assert path.read_bytes() == b"two\n"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kcode.types.errors import ToolError
 from kcode.types.messages import ImagePart
 
 if TYPE_CHECKING:
@@ -164,6 +165,16 @@ async def test_a_link_into_nothing_says_so(bench: Bench):
 async def test_a_circle_of_links_says_so(bench: Bench):
     (bench.root / "circle").symlink_to("circle")
     assert "circle" in await bench.refusal("read", file_path="circle")
+
+
+async def test_a_file_swapped_for_a_link_after_permission_is_not_read(bench: Bench):
+    path = bench.file("a.txt", "x\n")
+    secret = bench.file("../secret.txt", "secret\n")
+    invocation = await bench.prepare("read", {"file_path": "a.txt"})
+    path.unlink()
+    path.symlink_to(secret)
+    with pytest.raises(ToolError, match="another file"):
+        await bench.finish(invocation)
 
 
 async def test_a_misspelt_path_is_found_and_the_repair_is_reported(bench: Bench):
