@@ -6,6 +6,7 @@ from dataclasses import replace
 from kcode.providers import catalog
 from kcode.providers.dialect import Dialect
 from kcode.providers.openai_chat import OpenAIChat, preload
+from kcode.providers.reach import check
 from kcode.types.connection import Connection
 from kcode.types.errors import ConfigError
 from kcode.types.model import ModelInfo
@@ -29,9 +30,10 @@ async def open_model(
         dialect: how the endpoint is spoken to; None chooses by its address and the model.
 
     Raises:
-        ConfigError: no model is set and the endpoint offers none that could be chosen.
+        ConfigError: the settings cannot be used, or no model is set and the endpoint offers none to choose.
         ModelError: no model is set and the endpoint could not be asked.
     """
+    check(connection)
     info = _settled(connection, catalog.lookup(connection.model, connection.base_url))
     model = OpenAIChat(connection, info, dialect, session=session, ca_file=_ca_file(environ))
     if connection.model:
@@ -49,8 +51,10 @@ async def list_models(connection: Connection, *, environ: Mapping[str, str] | No
     """Return what an endpoint offers, as GET /models says and the catalogue completes.
 
     Raises:
+        ConfigError: the settings cannot be used.
         ModelError: there is no such list, or it cannot be had.
     """
+    check(connection)
     model = OpenAIChat(connection, ModelInfo(connection.model), ca_file=_ca_file(environ or {}))
     try:
         return [catalog.listed(row, connection.base_url) for row in await model.models()]

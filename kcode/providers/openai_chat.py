@@ -18,6 +18,7 @@ from kcode.providers.adapt import adapt
 from kcode.providers.dialect import Dialect, choose, target
 from kcode.providers.encode import Encoder
 from kcode.providers.errors import model_error
+from kcode.providers.reach import is_loopback, unreachable
 from kcode.providers.reading import Patience, Reading
 from kcode.providers.reply import Reply
 from kcode.types.connection import Connection
@@ -195,14 +196,15 @@ class OpenAIChat:
         connection = self._connection
         url = urlsplit(connection.base_url)
         host = url.hostname or ""
-        loopback = host in {"localhost", "::1"} or host.startswith("127.")
         timeout = httpx2.Timeout(None, connect=self._patience.connect)
         http = openai.DefaultAsyncHttpxClient(
             timeout=timeout,
             limits=httpx2.Limits(max_connections=64, keepalive_expiry=_KEEP),
             event_hooks={"request": [self._dress]},
             # A proxy cannot reach this machine.
-            mounts={f"all://{f'[{host}]' if ':' in host else host}": None} if loopback else None,
+            mounts={f"all://{f'[{host}]' if ':' in host else host}": None}
+            if is_loopback(connection.base_url)
+            else None,
             verify=self._certificates() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         )
         return openai.AsyncOpenAI(
@@ -224,7 +226,7 @@ class OpenAIChat:
             del request.headers[name]
         request.headers["user-agent"] = f"kcode/{kcode.__version__}"
         if connection.api_key:
-            request.headers["authorization"] = f"Bearer {connection.api_key}"
+            request.headers["authorization"] = f"Bearer {connection.api_key.strip()}"
         request.headers.update(connection.headers)
 
     def _translated(self, error: Exception) -> Exception:
@@ -240,7 +242,7 @@ class OpenAIChat:
         if not isinstance(error, (openai.OpenAIError, httpx2.HTTPError, OSError)):
             return error
         cause = error.__cause__ or error
-        return model_error(None, f"{self._connection.base_url}: {str(cause) or type(cause).__name__}")
+        return unreachable(self._connection.base_url, f"{type(cause).__name__}: {cause}".rstrip(": "))
 
     def _excused(self, error: ModelError) -> AssistantMessage | None:
         """Take an empty response for what it is, once asking again has not helped; None for a failure."""

@@ -3,12 +3,14 @@
 import socket
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from kcode.providers import connect
 from kcode.providers.local_servers import find_local_servers
+from kcode.providers.reach import unreachable
 from kcode.providers.scripted import says
 from kcode.providers.scripted_server import ScriptedServer
 from kcode.types.connection import Connection
@@ -79,6 +81,51 @@ async def test_a_server_without_models_is_reported():
 async def test_a_server_that_is_not_there_is_reported():
     with pytest.raises(ModelError, match=r"could not be reached: http://127\.0\.0\.1"):
         await connect.open_model(Connection(f"http://127.0.0.1:{_closed_port()}/v1"), environ={})
+
+
+@pytest.mark.parametrize(
+    ("connection", "words"),
+    [
+        (Connection("api.moonshot.ai/v1"), "no base URL; it looks like https://"),
+        (Connection(""), "no base URL"),
+        (Connection("http://[bad/v1"), "no base URL"),
+        (Connection("https://api moonshot.ai/v1"), "no base URL"),
+        (Connection("http://127.0.0.1:99999/v1"), "no base URL"),
+        (Connection("https://x.example/v1", "sk-\u201cquoted\u201d"), "the API key has characters"),
+        (Connection("https://x.example/v1", headers={"X-Team": "a\nb"}), "'X-Team' cannot be sent"),
+    ],
+)
+async def test_settings_that_cannot_work_are_refused_before_anything_is_sent(
+    connection: Connection, words: str
+):
+    with pytest.raises(ConfigError, match=words):
+        await connect.open_model(replace(connection, model="kimi-k3", source="a test"), environ={})
+    with pytest.raises(ConfigError, match="from a test"):
+        await connect.list_models(replace(connection, source="a test"))
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate in chain", "SSL_CERT_FILE"),
+        ("[Errno -2] Name or service not known", "check the base URL"),
+        ("ConnectTimeout", "in time"),
+        ("ProxyError: 407 Proxy Authentication Required", "HTTPS_PROXY"),
+    ],
+)
+def test_a_server_out_of_reach_comes_with_advice(words: str, hint: str):
+    error = unreachable("https://x.example/v1", words)
+    assert error.kind == "network"
+    assert hint in str(error)
+    assert "https://x.example/v1" in str(error)
+
+
+async def test_a_key_pasted_with_a_line_end_is_sent_without_it():
+    async with _offering() as server:
+        model = await connect.open_model(Connection(server.base_url, " sk-1\n", model="kimi-k3"), environ={})
+        await model.respond(_HELLO, _ignore)
+        assert server.requests[0].headers["authorization"] == "Bearer sk-1"
+        await model.close()
 
 
 async def test_the_list_of_models_is_completed_by_the_catalogue():
