@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pydantic import BaseModel, Field
 
 from kcode import registry
-from kcode.editing import Edit as Wanted
-from kcode.editing import EditRefused, Outcomes, edit_all
 from kcode.editing.endings import open_text
+from kcode.editing.ladder import edit_all
+from kcode.editing.outcome import Edit as Wanted
+from kcode.editing.outcome import EditRefused, Outcomes
 from kcode.tools._change import AROUND, Change, change
 from kcode.tools._paths import path_rule
 from kcode.tools._target import Target, file_change, load, store
