@@ -94,11 +94,14 @@ class Feed:
             self.announced = ""
             self._stage.print(text)
 
-    def say(self, text: str, *, echo: bool) -> None:
-        """Print what the person said; `echo` where its message will come back as an event."""
+    def say(self, text: str) -> None:
+        """Print what the person said."""
         self.print(turn.prompt(self._canvas, text, self.columns))
-        self._expected += echo
         self._unfolded = 0
+
+    def expect_echo(self) -> None:
+        """The next message of the person comes back as an event and stands above already."""
+        self._expected += 1
 
     def note(self, words: str, style: str = "dim") -> None:
         """Print a word of the terminal's own."""
@@ -243,8 +246,7 @@ class Feed:
             case ToolStarted():
                 self._finish_text()
                 self._started[event.call_id] = event
-                if self.announced != event.call_id:
-                    self.live.running[event.call_id] = Running(event.name, event.title, self.live.clock())
+                self.live.running[event.call_id] = self._running(event.call_id)
                 self.live.hear("Working")
             case ToolProgress():
                 running = self.live.running.setdefault(event.call_id, self._running(event.call_id))
@@ -260,8 +262,11 @@ class Feed:
                 assert_never(event)
 
     def _running(self, call_id: str) -> Running:
+        """Return a call for the live region, without its header where that stands above already."""
         started = self._started.get(call_id)
-        return Running(started.name if started else "", started.title if started else "", self.live.clock())
+        if started is None or self.announced == call_id:
+            return Running("", "", self.live.clock())
+        return Running(started.name, started.title, self.live.clock())
 
     def _around(self, event: _Around) -> None:
         match event:
@@ -337,11 +342,13 @@ class Feed:
             return
         event, started = found
         kind = started.kind if started else "other"
-        draw = tools.result if self.announced == message.call_id else tools.finished
         if event.name == "TodoWrite" and event.status == "completed":
             self._todo_result()
         else:
-            shown = draw(self._canvas, event, kind, message.text, self.columns)
+            if self.announced == message.call_id:
+                shown = tools.result(self._canvas, event, kind, message.text, self.columns, brief=True)
+            else:
+                shown = tools.finished(self._canvas, event, kind, message.text, self.columns)
             self.keep(event.title or event.name, shown)
         self.said = True
 
@@ -360,9 +367,11 @@ class Feed:
     def _retry(self, event: Retrying) -> None:
         self.live.blocks = type(self.live.blocks)()
         self.live.thoughts = ""
-        self.print(turn.retrying(self._canvas, event, self.columns, shown=self._text_shown))
+        if event.attempt == 1 or self._text_shown:
+            self.print(turn.retrying(self._canvas, event, self.columns, shown=self._text_shown))
         self._text_shown = False
-        self.live.hear("Waiting to try again")
+        wait = f" in {event.delay:.0f}s" if event.delay >= 1 else ""
+        self.live.hear(f"Trying again{wait}, {event.attempt} of {event.attempts}")
 
     def _of_sub_agent(self, event: Event) -> None:
         if isinstance(event, ToolStarted):

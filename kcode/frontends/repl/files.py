@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import sys
+import sysconfig
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
@@ -14,6 +16,7 @@ LIMIT = 200_000
 SHOWN = 50
 FRESH = 15.0
 """Seconds for which a list is not made again."""
+QUIET = ("--no-config", "--no-messages", "--no-require-git")
 SLOWEST = 10.0
 """Seconds after which listing is given up."""
 
@@ -82,9 +85,13 @@ class FileIndex:
 
 async def list_files(root: Path) -> list[str]:
     """List files relative to `root`, with ripgrep where it is there: it knows every ignore file."""
-    from kcode.process.spawn import run  # noqa: PLC0415 - not needed to draw the prompt
+    from kcode.environment.search import find_ripgrep  # noqa: PLC0415 - not needed to draw the prompt
+    from kcode.process.spawn import run  # noqa: PLC0415 - as above
 
-    argv = ["rg", "--files", "--hidden", "--null", "--glob=!.git", "--no-config", "--no-messages"]
+    program = find_ripgrep((Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))))
+    if program is None:
+        return await asyncio.to_thread(_walk, root)
+    argv = [program, "--files", "--hidden", "--null", "--glob=!.git", *QUIET]
     try:
         found = await run(argv, cwd=root, seconds=SLOWEST, limit=LIMIT * 100)
     except OSError:
@@ -117,8 +124,8 @@ def _in_order(name: str, letters: str) -> bool:
     return True
 
 
-def _rank(name: str, wanted: str) -> tuple[int, int, str]:
-    """Order matches: in the file's own name first, at its beginning before that; short names first."""
+def _rank(name: str, wanted: str) -> tuple[int, bool, int, str]:
+    """Order matches: in the file's own name first, at its beginning before that; files, then short names."""
     own = name.rstrip("/").rpartition("/")[2]
     if own.startswith(wanted):
         kind = 0
@@ -128,4 +135,4 @@ def _rank(name: str, wanted: str) -> tuple[int, int, str]:
         kind = 2
     else:
         kind = 3 if wanted in name else 4
-    return kind, len(name), name
+    return kind, name.endswith("/"), len(name), name

@@ -99,8 +99,9 @@ class Live:
         elif self.thoughts.strip():
             parts.append("\n" + self._thinking(columns))
         for call in self.running.values():
-            line = tools.header(self.canvas, call.name, call.title, limit=max(20, columns - 20))
-            parts.append("\n" + self.canvas.draw(line, width=columns))
+            if call.name:
+                line = tools.header(self.canvas, call.name, call.title, limit=max(20, columns - 20))
+                parts.append("\n" + self.canvas.draw(line, width=columns))
             if call.output:
                 parts.append(tools.progress(self.canvas, call.output, columns, OUTPUT_ROWS))
         return parts

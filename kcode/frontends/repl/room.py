@@ -153,4 +153,4 @@ class Room:
         if folder == home or folder.startswith(home + os.sep):
             folder = "~" + folder[len(home) :]
         dot = self.theme.glyphs.dot
-        return f"\x1b[1mkcode\x1b[0m {__version__} {dot} {sanitise(folder)} {dot} /help\n"
+        return f"\x1b[1mkcode\x1b[0m {__version__} {dot} {sanitise(folder)} {dot} /help {dot} ? for keys\n"

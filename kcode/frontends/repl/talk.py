@@ -17,6 +17,24 @@ from kcode.types.events import Mode
 
 CYCLE: tuple[Mode, ...] = ("default", "acceptEdits", "plan", "auto")
 """The modes that Shift-Tab goes through."""
+LEAVING = frozenset({"exit", "quit", "/exit", "/quit"})
+"""What leaves at once, also while something runs."""
+KEYS = """\
+| keys | what they do |
+|---|---|
+| Enter | send; while something runs: say it to the running turn |
+| \\\\ Enter, Alt-Enter, Ctrl-J | a new line |
+| Esc | stop what runs; twice: clear the prompt, or go back to an earlier point |
+| Up, Down, Ctrl-R | earlier prompts; Up also takes back what waits |
+| `/`, `@`, `!` | a command, a file, a shell command |
+| Shift-Tab | the next permission mode |
+| Ctrl-O | show what was folded; again: the one before |
+| Ctrl-T | the todo list |
+| Ctrl-G | write the prompt in your editor |
+| Ctrl-L | draw the screen anew |
+| Ctrl-C | stop, or clear the prompt; twice at an empty prompt: leave |
+| Ctrl-D | leave |
+"""
 
 
 class Talk:
@@ -42,6 +60,7 @@ class Talk:
         self._wake = asyncio.Event()
         self._job: asyncio.Task[None] | None = None
         self._in_turn = False
+        self._turning: asyncio.Task[None] | None = None
         self.after: Callable[[], None] = lambda: None
         """Called whenever something has ended."""
 
@@ -52,6 +71,9 @@ class Talk:
 
     def submit(self, text: str) -> None:
         """Take what was sent: now, after what runs, or into the running turn."""
+        if text.strip() in LEAVING:
+            self._leave()
+            return
         if self._in_turn and not self._waiting and text[:1] not in {"/", "!"}:
             self._conversation.steer(text)
             self._feed.queued.append(text)
@@ -78,11 +100,16 @@ class Talk:
 
     def cycle_mode(self) -> None:
         """Go on to the next permission mode."""
+        self._turning = asyncio.create_task(self._cycle_mode())
+
+    async def _cycle_mode(self) -> None:
         mode = self._conversation.mode
         following = CYCLE[(CYCLE.index(mode) + 1) % len(CYCLE)] if mode in CYCLE else CYCLE[0]
-        self._feed.status.mode = following
-        task = asyncio.ensure_future(self._conversation.set_mode(following))
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        try:
+            await self._conversation.set_mode(following)
+        except KcodeError as error:
+            self._feed.note(str(error), "red")
+        self._feed.status.mode = self._conversation.mode
 
     async def run(self) -> None:
         """Do what was sent, one after the other, for ever."""
@@ -129,7 +156,9 @@ class Talk:
         self._return(text)
 
     async def _one(self, text: str) -> None:
-        if text.startswith("!") and text[1:].strip():
+        if text.strip() == "?":
+            self._feed.markdown(KEYS)
+        elif text.startswith("!") and text[1:].strip():
             await self._shell(text)
         elif text.startswith("/"):
             await self._command(text)
@@ -138,10 +167,11 @@ class Talk:
 
     async def _turn(self, text: str, *, shown: str) -> None:
         if shown:
-            self._feed.say(shown, echo=True)
+            self._feed.say(shown)
         images = await asyncio.to_thread(images_in, text, self._root) if "@" in text else []
         self._feed.begin("Waiting for the model")
         self._in_turn = True
+        self._feed.expect_echo()
         ended = await self._conversation.prompt(text, images)
         self._in_turn = False
         if ended.error is not None:
@@ -150,7 +180,7 @@ class Talk:
             self._return(shown)
 
     async def _command(self, text: str) -> None:
-        self._feed.say(text, echo=False)
+        self._feed.say(text)
         self._feed.begin("Working")
         result = await self._conversation.command(text)
         if result is None:
@@ -171,7 +201,7 @@ class Talk:
             await self._turn(result.prompt, shown="")
 
     async def _shell(self, text: str) -> None:
-        self._feed.say(text, echo=False)
+        self._feed.say(text)
         self._feed.begin("Running")
         result = await self._conversation.shell(text[1:].strip())
         shown = tools.folded(self._canvas, result.output, self._feed.columns, head=10, tail=10)

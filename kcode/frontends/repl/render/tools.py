@@ -51,8 +51,10 @@ def finished(canvas: Canvas, event: ToolFinished, kind: ToolKind, output: str, c
     return Shown("\n" + canvas.draw(line, width=columns) + shown.text, shown.full)
 
 
-def result(canvas: Canvas, event: ToolFinished, kind: ToolKind, output: str, columns: int) -> Shown:
-    """Draw what came of a call."""
+def result(
+    canvas: Canvas, event: ToolFinished, kind: ToolKind, output: str, columns: int, *, brief: bool = False
+) -> Shown:
+    """Draw what came of a call; `brief` where its diff stands above already."""
     if event.status == "cancelled":
         return Shown(_corner(canvas, ["Interrupted"], columns, "yellow"))
     if event.status == "rejected":
@@ -60,7 +62,7 @@ def result(canvas: Canvas, event: ToolFinished, kind: ToolKind, output: str, col
     if event.status == "failed":
         return folded(canvas, output, columns, style="red", head=HEAD, tail=HEAD + TAIL)
     if event.changes:
-        return _changes(canvas, event, columns)
+        return _changes(canvas, event, columns, brief=brief)
     if kind == "read" and event.seen:
         return _reading(canvas, event, output, columns)
     if kind == "execute":
@@ -86,14 +88,14 @@ def progress(canvas: Canvas, output: str, columns: int, rows: int) -> str:
     return _corner(canvas, lines, columns, "dim") if lines else ""
 
 
-def _changes(canvas: Canvas, event: ToolFinished, columns: int) -> Shown:
+def _changes(canvas: Canvas, event: ToolFinished, columns: int, *, brief: bool) -> Shown:
     text, full = "", ""
     for change in event.changes:
         counts = f"+{change.added} -{change.removed}"
         named = f"{one_line(change.path)} {counts}" if len(event.changes) > 1 else counts
         verb = {"add": "new file", "update": "changed", "delete": "deleted"}[change.kind]
         text += _corner(canvas, [f"{verb} {named}"], columns, "dim")
-        text += diff.draw(canvas, change.diff, columns, limit=DIFF_LINES)
+        text += "" if brief else diff.draw(canvas, change.diff, columns, limit=DIFF_LINES)
         full += diff.draw(canvas, change.diff, columns, limit=100_000)
     long = sum(len(diff.parse(change.diff)) for change in event.changes) > DIFF_LINES
     return Shown(text, full if long else "")

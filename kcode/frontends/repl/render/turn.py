@@ -16,10 +16,18 @@ from kcode.types.events import (
 _LEVEL = {"info": "dim", "warning": "yellow", "error": "red"}
 
 
+LONG_PROMPT = 30
+"""Lines of a prompt that are repeated in full."""
+
+
 def prompt(canvas: Canvas, text: str, columns: int) -> str:
     """Draw what the person said."""
     sign = canvas.glyphs.shell if text.startswith("!") else canvas.glyphs.prompt
-    words = text.removeprefix("!")
+    lines = text.removeprefix("!").split("\n")
+    if len(lines) > LONG_PROMPT:
+        kept = LONG_PROMPT // 3
+        lines = [*lines[:kept], f"{canvas.glyphs.ellipsis} +{len(lines) - 2 * kept} lines", *lines[-kept:]]
+    words = "\n".join(lines)
     drawn = canvas.draw(styled(words, "bold"), width=max(1, columns - 3))
     return "\n" + indented(drawn, f"{sign} ")
 

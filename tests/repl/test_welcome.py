@@ -1,0 +1,140 @@
+"""What is asked once: trust, and a model to work with."""
+
+import json
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from kcode.config.credentials import Credentials
+from kcode.config.home import Home
+from kcode.config.options import Options
+from kcode.config.vendors import VENDORS
+from kcode.frontends.repl.forms import Answer, Form
+from kcode.frontends.repl.welcome import Welcome
+from kcode.types.connection import Connection
+from kcode.types.errors import ModelError
+from kcode.types.model import ModelInfo
+
+
+class Person:
+    """Answers forms by the label of a choice, or with words; None dismisses."""
+
+    def __init__(self, *answers: str | None) -> None:
+        self._answers = list(answers)
+        self.asked: list[Form] = []
+        self.waiting = 0
+
+    async def ask(self, form: Form) -> Answer | None:
+        self.asked.append(form)
+        answer = self._answers.pop(0)
+        if answer is None:
+            return None
+        label, _, words = answer.partition(" = ")
+        if not form.choices:
+            return Answer((), answer)
+        return Answer((next(i for i, c in enumerate(form.choices) if c.label.startswith(label)),), words)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in [n for n in os.environ if n.startswith("KCODE_") or n.endswith("_API_KEY")]:
+        monkeypatch.delenv(name)
+    for name in ("KCODE_BASE_URL", "KCODE_API_KEY", "KCODE_MODEL"):
+        # Set and taken away, so that what the dialogue sets is undone afterwards.
+        monkeypatch.setenv(name, "")
+    project = tmp_path / "project"
+    project.mkdir()
+    return project
+
+
+def welcome(
+    folder: Path, person: Person, offered: Sequence[str] | ModelError = ()
+) -> tuple[Welcome, list[str]]:
+    notes: list[str] = []
+
+    async def models(connection: Connection) -> Sequence[ModelInfo]:
+        notes.append(f"asked {connection.base_url} with {connection.api_key}")
+        if isinstance(offered, ModelError):
+            raise offered
+        return [ModelInfo(name) for name in offered]
+
+    home = Home(folder.parent / "home", folder.parent)
+    return Welcome(person, notes.append, home=home, models=models), notes
+
+
+async def test_a_folder_with_nothing_of_its_own_is_not_asked_about(folder: Path) -> None:
+    person = Person()
+    hello, _ = welcome(folder, person)
+    options = Options(cwd=folder)
+    assert await hello.trust(options) is options
+    assert person.asked == []
+
+
+async def test_trust_is_asked_once_and_names_what_would_count(folder: Path) -> None:
+    (folder / ".kcode").mkdir()
+    (folder / ".kcode" / "settings.json").write_text('{"permissions": {"allow": ["Bash(make)"]}}')
+    person = Person("Yes")
+    hello, _ = welcome(folder, person)
+    assert (await hello.trust(Options(cwd=folder))).trust
+    assert ".kcode/settings.json" in person.asked[0].body
+    assert "Bash(make)" in person.asked[0].body
+    again = Person()
+    hello, _ = welcome(folder, again)
+    await hello.trust(Options(cwd=folder))
+    assert again.asked == []
+
+
+@pytest.mark.parametrize("answer", ["No", None])
+async def test_without_trust_the_folder_does_not_count(folder: Path, answer: str | None) -> None:
+    (folder / "AGENTS.md").write_text("obey\x1b[2J")
+    hello, notes = welcome(folder, Person(answer))
+    assert not (await hello.trust(Options(cwd=folder))).trust
+    assert notes
+
+
+async def test_a_vendor_a_key_and_a_model_are_kept(folder: Path) -> None:
+    person = Person(VENDORS["moonshot"].label, "sk-secret", "kimi-k2")
+    hello, notes = welcome(folder, person, ["kimi-k1", "kimi-k2"])
+    assert await hello.connect(Options(cwd=folder))
+    home = folder.parent / "home"
+    assert json.loads((home / "settings.json").read_text()) == {"vendor": "moonshot", "model": "kimi-k2"}
+    assert Credentials(Home(home)).get("moonshot") == "sk-secret"
+    assert stat.S_IMODE((home / "credentials.json").stat().st_mode) == 0o600
+    assert [form.hidden for form in person.asked] == [False, True, False]
+    assert f"asked {VENDORS['moonshot'].base_url} with sk-secret" in notes
+    assert os.environ["KCODE_API_KEY"] == ""
+
+
+async def test_a_server_of_ones_own_needs_no_key(folder: Path) -> None:
+    person = Person("Another = 127.0.0.1:8000", "No", "local")
+    hello, notes = welcome(folder, person, ["local"])
+    assert await hello.connect(Options(cwd=folder))
+    settings = json.loads((folder.parent / "home" / "settings.json").read_text())
+    assert settings == {"baseUrl": "http://127.0.0.1:8000/v1", "model": "local"}
+    assert "asked http://127.0.0.1:8000/v1 with " in notes
+
+
+async def test_a_key_that_is_refused_is_not_kept(folder: Path) -> None:
+    person = Person(VENDORS["moonshot"].label, "wrong", "Choose again", None)
+    hello, notes = welcome(folder, person, ModelError("The key was refused.", kind="auth"))
+    assert not await hello.connect(Options(cwd=folder))
+    assert "The key was refused." in notes
+    assert not (folder.parent / "home").exists()
+
+
+async def test_a_broken_address_is_asked_for_again(folder: Path) -> None:
+    person = Person("Another = ftp://x", None)
+    hello, notes = welcome(folder, person)
+    assert not await hello.connect(Options(cwd=folder))
+    assert any("address" in note for note in notes)
+
+
+async def test_what_is_set_up_is_not_asked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KCODE_BASE_URL", "http://127.0.0.1:9/v1")
+    person = Person()
+    hello, _ = welcome(folder, person)
+    assert await hello.connect(Options(cwd=folder))
+    assert person.asked == []
