@@ -37,7 +37,8 @@ _PIECE = re.compile(r"^\*\*/|/\*\*/|/\*\*$|\*+|\?|\[!?\]?[^\]]*\]|\\.|.", re.DOT
 def _expression(pattern: str) -> str:
     # Without a folder in it, a pattern is for names at any depth.
     start = "" if "/" in pattern.rstrip("/") else "(?:.*/)?"
-    return start + "".join(map(_piece, _PIECE.findall(pattern.removeprefix("/"))))
+    plain = re.sub(r"(\*\*/)+", "**/", pattern.removeprefix("/"))
+    return start + "".join(map(_piece, _PIECE.findall(plain)))
 
 
 def _piece(piece: str) -> str:
