@@ -3,47 +3,100 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from kcode.config.layers import SourcedRule
-from kcode.permissions.paths import Workspace
-from kcode.permissions.policy import decide, explain
-from kcode.permissions.rules import Behaviour, RuleError, RuleSet, Source, parse_rule
-from kcode.permissions.verdict import Verdict, strictest
 from kcode.types.errors import ConfigError
 from kcode.types.events import Mode
 from kcode.types.frontend import Decision, Frontend, PermissionRequest
 from kcode.types.model import JsonObject
 
-BEHAVIOURS: tuple[Behaviour, ...] = ("deny", "ask", "allow")
+if TYPE_CHECKING:
+    from kcode.permissions.modes import MODES
+from kcode.permissions.paths import Workspace
+    from kcode.permissions.rules import Behaviour, RuleSet, Source
+    from kcode.permissions.verdict import Verdict
+
+BEHAVIOURS: tuple["Behaviour", ...] = ("deny", "ask", "allow")
 
 
-def rule_set(rules: Sequence[SourcedRule]) -> RuleSet:
-    """Parse the rules of the settings.
+class Rules:
+    """The rules in force and what they say of a call.
 
-    Raises:
-        ConfigError: one of them is malformed; the text names file, line and column.
+    The room that reads shell commands is loaded with the first rule or the first call, since a run that only
+    answers needs neither.
+
+    Args:
+        sourced: the rules of the settings; malformed ones raise ConfigError with file, line and column.
+        folders: the working folders, the root first.
+        home: the person's home folder.
+        readable: further folders that may be read.
     """
-    parsed = RuleSet()
-    for rule in rules:
-        try:
-            one = parse_rule(rule.text, cast("Source", rule.kind), str(rule.project) if rule.project else "")
-        except RuleError as error:
-            raise ConfigError(f"{rule.place}: {error}") from error
-        parsed = parsed.added(rule.behaviour, [one])
-    return parsed
+
+    def __init__(
+        self,
+        sourced: Sequence[SourcedRule],
+        folders: Sequence[Path],
+        home: Path | None,
+        readable: Sequence[Path],
+    ) -> None:
+        self._folders = [str(folder) for folder in folders]
+        self._home = str(home or folders[0])
+        self._readable = tuple(str(folder) for folder in readable)
+        self._workspace: Workspace | None = None
+        self._set: RuleSet | None = None
+        if sourced:
+            self._set = _rule_set(sourced)
+
+    @property
+    def all(self) -> "RuleSet":
+        """The parsed rules."""
+        if self._set is None:
+            self._set = _rule_set(())
+        return self._set
+
+    def add(self, behaviour: "Behaviour", rule: str) -> None:
+        """Add a rule for this session; raises ConfigError where it is malformed."""
+        from kcode.permissions.rules import parse_rule  # noqa: PLC0415 - see the class
+
+        self._set = self.all.added(behaviour, [parse_rule(rule, "session")])
+
+    def removes(self, tool: str) -> bool:
+        """Whether a rule takes a tool away as a whole."""
+        return self._set is not None and self._set.removes(tool)
+
+    def verdict(self, request: PermissionRequest, mode: Mode) -> "Verdict":
+        """Decide about a call: the strictest of all that it needs."""
+        from kcode.permissions.policy import decide  # noqa: PLC0415 - see the class
+        from kcode.permissions.verdict import Verdict, strictest  # noqa: PLC0415 - as above
+
+        needs = request.invocation.needs
+        if not needs:
+            return Verdict("allow", "it needs nothing")
+        return strictest([decide(need, mode, self.all, self._place()) for need in needs])
+
+    def explain(self, command: str, cwd: Path, mode: Mode) -> JsonObject:
+        """Say what the rules make of a shell command."""
+        from kcode.permissions.policy import explain  # noqa: PLC0415 - see the class
+
+        return explain(command, mode, self.all, self._place(), cwd=str(cwd))
+
+    def _place(self) -> "Workspace":
+        if self._workspace is None:
+            from kcode.permissions.paths import Workspace  # noqa: PLC0415 - see the class
+
+            root, *more = self._folders
+            self._workspace = Workspace(root, self._home, tuple(more), also_readable=self._readable)
+        return self._workspace
 
 
 class Authorizer:
     """Decides about calls. `mode` may change while the conversation runs."""
 
-    def __init__(
-        self, frontend: Frontend, rules: RuleSet, workspace: Workspace, mode: Mode, *, bypass: str = ""
-    ) -> None:
+    def __init__(self, frontend: Frontend, rules: Rules, mode: Mode, *, bypass: str = "") -> None:
         """`bypass` says why the mode bypassPermissions may not be used; empty where it may."""
         self._frontend = frontend
         self._rules = rules
-        self._workspace = workspace
         self._bypass = bypass
         self._asking = asyncio.Lock()
         self.mode: Mode = "default"
@@ -51,11 +104,11 @@ class Authorizer:
 
     async def __call__(self, request: PermissionRequest) -> Decision:
         """Decide about one call."""
-        verdict = self._verdict(request)
+        verdict = self._rules.verdict(request, self.mode)
         if verdict.decision == "ask":
             # One question at a time, also with sub-agents; an answer may settle the next one.
             async with self._asking:
-                verdict = self._verdict(request)
+                verdict = self._rules.verdict(request, self.mode)
                 if verdict.decision == "ask":
                     return await self._ask(request, verdict)
         return _settled(verdict)
@@ -70,31 +123,30 @@ class Authorizer:
             raise ConfigError(self._bypass)
         self.mode = mode
 
+    @property
+    def modes(self) -> Sequence[Mode]:
+        """The modes that may be used here."""
+        return [mode for mode in MODES if not (mode == "bypassPermissions" and self._bypass)]
+
     def add(self, behaviour: str, rule: str) -> None:
         """Add a rule for this session; raises ConfigError where it is malformed."""
         if behaviour not in BEHAVIOURS:
             raise ConfigError(f"{behaviour!r} is none of allow, ask, deny.")
-        self._rules = self._rules.added(behaviour, [parse_rule(rule, "session")])
+        self._rules.add(behaviour, rule)
 
     def listed(self) -> Sequence[tuple[str, str, str]]:
         """Every rule as (behaviour, rule, source)."""
-        return [(b, rule.text, rule.source) for b in BEHAVIOURS for rule in getattr(self._rules, b)]
+        return [(b, rule.text, rule.source) for b in BEHAVIOURS for rule in getattr(self._rules.all, b)]
 
     def explain(self, command: str, cwd: Path) -> JsonObject:
         """Say what the rules make of a shell command."""
-        return explain(command, self.mode, self._rules, self._workspace, cwd=str(cwd))
+        return self._rules.explain(command, cwd, self.mode)
 
     def removes(self, tool: str) -> bool:
         """Whether a rule takes a tool away as a whole."""
         return self._rules.removes(tool)
 
-    def _verdict(self, request: PermissionRequest) -> Verdict:
-        needs = request.invocation.needs
-        if not needs:
-            return Verdict("allow", "it needs nothing")
-        return strictest([decide(need, self.mode, self._rules, self._workspace) for need in needs])
-
-    async def _ask(self, request: PermissionRequest, verdict: Verdict) -> Decision:
+    async def _ask(self, request: PermissionRequest, verdict: "Verdict") -> Decision:
         question = PermissionRequest(
             agent=request.agent,
             call_id=request.call_id,
@@ -111,7 +163,20 @@ class Authorizer:
         return decision
 
 
-def _settled(verdict: Verdict) -> Decision:
+def _rule_set(rules: Sequence[SourcedRule]) -> "RuleSet":
+    from kcode.permissions.rules import RuleError, RuleSet, parse_rule  # noqa: PLC0415 - see Rules
+
+    parsed = RuleSet()
+    for rule in rules:
+        try:
+            one = parse_rule(rule.text, cast("Source", rule.kind), str(rule.project) if rule.project else "")
+        except RuleError as error:
+            raise ConfigError(f"{rule.place}: {error}") from error
+        parsed = parsed.added(rule.behaviour, [one])
+    return parsed
+
+
+def _settled(verdict: "Verdict") -> Decision:
     if verdict.decision == "allow":
         source = verdict.source if verdict.rule else ""
         return Decision("allow_once", source=source, reason=verdict.reason)

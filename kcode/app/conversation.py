@@ -81,6 +81,11 @@ class Conversation:
         return self._parts.authorizer.mode
 
     @property
+    def modes(self) -> Sequence[Mode]:
+        """The permission modes that may be used here."""
+        return self._parts.authorizer.modes
+
+    @property
     def session_id(self) -> str:
         """The session's id."""
         return self._parts.recorder.log.id

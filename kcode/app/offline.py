@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 
-from kcode.app.authorize import Authorizer, rule_set
+from kcode.app.authorize import Authorizer, Rules
 from kcode.config.home import find_home
 from kcode.config.layers import Loaded, load_settings, project_root
 from kcode.config.options import Options
 from kcode.config.trust import Trust
-from kcode.permissions.paths import Workspace
 from kcode.types.events import Event
 from kcode.types.frontend import Decision, PermissionRequest
 from kcode.types.questions import Question
@@ -34,7 +33,7 @@ def offline_settings(options: Options, environ: Mapping[str, str]) -> Loaded:
     """Load the settings of a folder; raises ConfigError."""
     home = find_home(environ)
     root = project_root(options.cwd, home)
-    trusted = options.trust or Trust(home).standing(root).trusted
+    trusted = options.trust or Trust(home).standing(root, options.cwd).trusted
     return load_settings(options, home=home, environ=environ, root=root, trusted=trusted)
 
 
@@ -42,7 +41,6 @@ def offline_authorizer(options: Options, environ: Mapping[str, str]) -> Authoriz
     """Build what decides about calls; raises ConfigError."""
     home = find_home(environ)
     loaded = offline_settings(options, environ)
-    folders = tuple(str(folder) for folder in options.add_dirs)
-    workspace = Workspace(str(options.cwd), str(home.user or options.cwd), folders)
     mode = options.permission_mode or loaded.settings.permissions.default_mode or "default"
-    return Authorizer(Nobody(), rule_set(loaded.rules), workspace, mode)
+    rules = Rules(loaded.rules, (options.cwd, *options.add_dirs), home.user, ())
+    return Authorizer(Nobody(), rules, mode)

@@ -4,11 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kcode.config.connection import Resolver, warnings
-from kcode.config.credentials import Credentials
-from kcode.config.home import find_home
-from kcode.config.layers import Loaded
-from kcode.config.options import Options
+from kcode.config.connection import warnings
 from kcode.providers.connect import open_model
 from kcode.types.connection import Connection
 from kcode.types.errors import ConfigError, ModelError
@@ -35,12 +31,6 @@ class Probe:
     model: str = ""
     first_ms: int = 0
     total_ms: int = 0
-
-
-def connection_of(options: Options, loaded: Loaded, environ: Mapping[str, str]) -> Connection | None:
-    """Return the endpoint that settings and environment name; raises ConfigError."""
-    credentials = Credentials(find_home(environ))
-    return Resolver(options, loaded.settings, environ, credentials).resolve()
 
 
 async def probe(connection: Connection, environ: Mapping[str, str]) -> Probe:

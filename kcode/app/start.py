@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from kcode import __version__, registry
-from kcode.app.authorize import Authorizer, rule_set
+from kcode.app.authorize import Authorizer, Rules
+from kcode.app.connecting import find_connection
 from kcode.app.conversation import Conversation, Parts
 from kcode.app.recorder import Recorder
 from kcode.app.sessions import Sessions
-from kcode.config.connection import Resolver, missing_text, warnings
-from kcode.config.credentials import Credentials
+from kcode.config.connection import missing_text
 from kcode.config.home import Home, find_home
 from kcode.config.layers import Loaded, load_settings, project_root
 from kcode.config.options import Options
@@ -24,20 +24,23 @@ from kcode.engine.agent import Agent, AgentSpec
 from kcode.engine.guards import Chain, EndingGuard, LimitGuard, Limits
 from kcode.engine.ports import Clock
 from kcode.environment.local import LocalEnvironment
-from kcode.permissions.paths import Workspace
 from kcode.prompts.build import Instructions, instruction_text, system_prompt
 from kcode.providers.connect import list_models, open_model
 from kcode.session.fold import Fold
+from kcode.session.retention import Limits as KeepFor
+from kcode.session.retention import clean_in_background
 from kcode.session.store import Store
 from kcode.types.connection import Connection
 from kcode.types.environment import Environment
-from kcode.types.errors import ConfigError
+from kcode.types.errors import NoConnectionError
 from kcode.types.events import Mode
 from kcode.types.frontend import Frontend
 from kcode.types.hooks import Hooks
 from kcode.types.model import Model
 from kcode.types.state import State
 from kcode.types.tool import AnyTool, Tool
+
+Host: TypeAlias = Callable[[Environment, Loaded], Environment]
 
 
 async def open_conversation(
@@ -46,6 +49,7 @@ async def open_conversation(
     *,
     model: Model | None = None,
     environment: Environment | None = None,
+    host: Host | None = None,
 ) -> Conversation:
     """Wire an agent to a front end.
 
@@ -54,25 +58,32 @@ async def open_conversation(
         frontend: shows events and answers questions.
         model: in place of the one that the settings name.
         environment: in place of this machine's files and processes.
+        host: puts something in front of this machine's files and processes, such as an editor's.
 
     Raises:
         ConfigError: settings or connection cannot be used.
         SessionError: the session to go on with cannot be opened.
         ModelError: the endpoint was asked for its models and failed.
     """
-    return await _Opening(options, frontend, model, environment).open()
+    return await _Opening(options, frontend, model, environment, host).open()
 
 
 class _Opening:
     """The steps of opening; each result is what the next one needs."""
 
     def __init__(
-        self, options: Options, frontend: Frontend, model: Model | None, environment: Environment | None
+        self,
+        options: Options,
+        frontend: Frontend,
+        model: Model | None,
+        environment: Environment | None,
+        host: Host | None,
     ) -> None:
         self._options = options
         self._frontend = frontend
         self._model = model
         self._environment = environment
+        self._host = host
         self._environ: Mapping[str, str] = dict(os.environ)
         self._home: Home = find_home(self._environ)
         self._notices: list[str] = []
@@ -83,14 +94,15 @@ class _Opening:
         trusted = self._trusted(root)
         loaded = load_settings(options, home=self._home, environ=self._environ, root=root, trusted=trusted)
         self._notices += [*loaded.warnings, *([self._home.problem] if self._home.problem else [])]
-        connection = self._connection(loaded)
         environment = self._environment or self._local(loaded)
         authorizer = self._authorizer(loaded, environment)
+        connection = await self._connection(loaded)
         store = Store(
-            self._home.path if options.persist and not self._home.problem else None,
+            self._home.path,
             self._notices.append,
             version=__version__,
             redact=_redactor(connection),
+            writable=self._home.writable and options.persist,
         )
         sessions = Sessions(store, options.cwd)
         opened = sessions.open(options)
@@ -119,11 +131,14 @@ class _Opening:
         if opened.state is not None:
             for event in opened.state.settlement():
                 await agent.emit(event)
+        if self._home.path is not None and self._home.writable:
+            days = loaded.settings.cleanup_period_days
+            clean_in_background(self._home.path, KeepFor(days), keep=opened.log.path)
         return Conversation(parts, agent)
 
     def _trusted(self, root: Path) -> bool:
         """A folder that holds nothing that would count needs no trust."""
-        standing = Trust(self._home).standing(root)
+        standing = Trust(self._home).standing(root, self._options.cwd)
         if standing.trusted or self._options.trust:
             return True
         if not self._options.interactive:
@@ -134,19 +149,17 @@ class _Opening:
             )
         return False
 
-    def _connection(self, loaded: Loaded) -> Connection:
+    async def _connection(self, loaded: Loaded) -> Connection:
         if self._model is not None:
             return Connection("", model=self._model.info.id, source="given")
-        connection = Resolver(
-            self._options, loaded.settings, self._environ, Credentials(self._home)
-        ).resolve()
-        if connection is None:
-            raise ConfigError(missing_text(loaded.settings))
-        self._notices += warnings(connection)
-        return connection
+        found = await find_connection(self._options, loaded, self._home, self._environ)
+        if found.connection is None:
+            raise NoConnectionError("\n".join([*self._notices, missing_text(loaded.settings)]))
+        self._notices += found.warnings
+        return found.connection
 
     def _local(self, loaded: Loaded) -> Environment:
-        return LocalEnvironment(
+        local = LocalEnvironment(
             self._options.cwd,
             folders=self._options.add_dirs,
             home=self._home.path,
@@ -154,16 +167,14 @@ class _Opening:
             pass_env=loaded.settings.pass_env,
             variables=loaded.settings.env,
         )
+        return self._host(local, loaded) if self._host else local
 
     def _authorizer(self, loaded: Loaded, environment: Environment) -> Authorizer:
         settings = loaded.settings.permissions
         mode: Mode = self._options.permission_mode or settings.default_mode or "default"
-        root, *extra = (str(folder) for folder in environment.folders)
-        kept = (str(self._home.path / "spill"),) if self._home.path else ()
-        workspace = Workspace(root, str(self._home.user or root), tuple(extra), also_readable=kept)
-        return Authorizer(
-            self._frontend, rule_set(loaded.rules), workspace, mode, bypass=self._bypass(loaded)
-        )
+        kept = [self._home.path / "spill"] if self._home.path else []
+        rules = Rules(loaded.rules, environment.folders, self._home.user, kept)
+        return Authorizer(self._frontend, rules, mode, bypass=self._bypass(loaded))
 
     def _bypass(self, loaded: Loaded) -> str:
         """Say why nobody may skip all permissions here; empty where they may."""

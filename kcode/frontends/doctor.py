@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from kcode import __version__
+from kcode.app.connecting import find_connection
 from kcode.app.offline import offline_settings
-from kcode.app.probe import connection_of, probe
+from kcode.app.probe import probe
 from kcode.config.connection import missing_text
 from kcode.config.home import find_home
 from kcode.config.layers import Loaded
@@ -132,11 +133,12 @@ def _home() -> Iterator[Check]:
 def _endpoint(options: Options, *, offline: bool) -> Iterator[Check]:
     try:
         loaded = offline_settings(options, os.environ)
-        connection = connection_of(options, loaded, os.environ)
+        found = asyncio.run(find_connection(options, loaded, find_home(os.environ), os.environ))
     except ConfigError as error:
         yield Check("settings", "error", str(error))
         return
     yield _settings(loaded)
+    connection = found.connection
     if connection is None:
         yield Check("endpoint", "error", missing_text(loaded.settings))
         return
@@ -144,10 +146,10 @@ def _endpoint(options: Options, *, offline: bool) -> Iterator[Check]:
     if offline:
         yield Check("endpoint", "ok", f"{where}, not asked")
         return
-    found = asyncio.run(probe(connection, os.environ))
-    timing = f", first byte {found.first_ms} ms, all {found.total_ms} ms" if found.first_ms else ""
-    model = f" {found.model}" if found.model else ""
-    yield Check("endpoint", "ok" if found.ok else "error", f"{where}{model}: {found.text}{timing}")
+    answer = asyncio.run(probe(connection, os.environ))
+    timing = f", first byte {answer.first_ms} ms, all {answer.total_ms} ms" if answer.first_ms else ""
+    model = f" {answer.model}" if answer.model else ""
+    yield Check("endpoint", "ok" if answer.ok else "error", f"{where}{model}: {answer.text}{timing}")
 
 
 def _settings(loaded: Loaded) -> Check:

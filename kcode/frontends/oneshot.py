@@ -18,13 +18,14 @@ from kcode.frontends.shapes.lines import SessionLines, money
 from kcode.frontends.shapes.result import exit_status, result_object
 from kcode.frontends.shapes.stream import StreamLines, init_line
 from kcode.frontends.shapes.tally import Tally
-from kcode.types.errors import ConfigError, KcodeError, SessionError
-from kcode.types.events import EVENT, Event, Notice, TurnEnded
+from kcode.types.errors import ConfigError, ModelError, SessionError
+from kcode.types.events import EVENT, Event, Notice, Retrying, TurnEnded
 from kcode.types.frontend import Decision, PermissionRequest
 from kcode.types.model import JsonObject
 from kcode.types.questions import Question
 
 USAGE = 2
+TRANSIENT = 4
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
@@ -43,9 +44,9 @@ def run(options: Options) -> int:
     except (ConfigError, SessionError) as error:
         print(f"kcode: {error}", file=sys.stderr)
         return USAGE
-    except KcodeError as error:
+    except ModelError as error:
         print(f"kcode: {error}", file=sys.stderr)
-        return 1
+        return TRANSIENT if error.transient else 1
 
 
 def _with_stdin(prompt: str) -> str:
@@ -94,6 +95,8 @@ class _Run:
                 _complain(text, end="")
         elif isinstance(event, Notice) and event.level != "info":
             _complain(f"kcode: {event.text}")
+        elif isinstance(event, Retrying):
+            _complain(f"kcode: {event.message} Trying again in {event.delay:.1f} s.")
 
     async def decide(self, request: PermissionRequest) -> Decision:
         """Refuse: nobody is there to ask. The model reads why, and goes on."""
