@@ -81,14 +81,17 @@ def _set_aside(layer: Layer, name: str, rule: Rule, context: Context) -> str:
     """Why a matching rule does not count for this call; empty where it does."""
     words = layer.words
     exact = "*" not in "".join(rule.tokens)
+    all_of_git = rule.tokens == ("git", "*")
     for word, reason in flags.unsafe(words, name):
+        if all_of_git and git_words.only_changes(reason):
+            continue
         if not exact and not names_word(rule, word):
             return f"'{word.raw}' {reason}"
     if name == "git" and not context.at_home:
         return "git runs in another folder, whose configuration can run programs"
     if exact:
         return ""
-    reading = readers.reader(name) is not None or name == "find"
+    reading = readers.checked(name)
     if layer.appended and (reading or flags.watched(name)):
         return "further arguments are only known when it runs"
     if flags.watched(name) or reading:

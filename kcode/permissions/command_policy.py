@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
 from typing import Final
 
 from kcode.permissions import git_words, modes, paths, readers, shell_tree
@@ -21,6 +22,7 @@ from kcode.types.events import Mode
 from kcode.types.tool import CommandNeed
 
 Recheck = Callable[[tuple[str, ...]], Verdict]
+_PLAIN_VALUE: Final = re.compile(r"(?!.*\.\.)[\w.@:/+,=-]*")
 _FOLDER_CHANGES: Final = names("cd pushd popd chdir")
 _INLINE_CODE: Final = re.compile(
     r"system|popen|subprocess|spawn|exec|child_process|`|unlink|rmtree|remove|rmdir|shutil|urlopen|requests|eval"
@@ -160,7 +162,7 @@ def _assignments(step: Step, context: Context) -> list[Verdict]:
     return [
         Verdict(decision, f"the variable '{a.name}' is set for this command", command.text)
         for a in command.assignments
-        if not harmless_variable(a.name) or not a.value.literal
+        if not harmless_variable(a.name) or not a.value.literal or not _PLAIN_VALUE.fullmatch(a.value.text)
     ]
 
 
@@ -242,8 +244,29 @@ def _forbidden_files(words: tuple[Word, ...], context: Context) -> list[Verdict]
         return []
     found: list[Verdict] = []
     for word in _openable(words):
+        if word.glob:
+            found += _on_pattern(word, context)
         for path in context.spellings(word):
             found += _on_path(path, name, context)
+    return found
+
+
+def _on_pattern(word: Word, context: Context) -> list[Verdict]:
+    """A shell pattern that could match a file which a rule names."""
+    pattern = word.text.rpartition("/")[2]
+    found: list[Verdict] = []
+    for behaviour in _STRICT_LISTS:
+        for rule in getattr(context.rules, behaviour):
+            name = (rule.spec or "").rstrip("/").rpartition("/")[2]
+            hidden = name.startswith(".") and not pattern.startswith(".")
+            if (
+                rule.tool in {"Read", "Edit"}
+                and name
+                and "*" not in name
+                and not hidden
+                and fnmatchcase(name, pattern)
+            ):
+                found.append(by_rule(behaviour, rule, word.raw))
     return found
 
 

@@ -56,7 +56,7 @@ _REMOTE: Final = names(
     " vercel netlify wrangler linode-cli hcloud firebase supabase railway eksctl gsutil openstack nomad vault"
 )
 _REMOTE_VERBS: Final = re.compile(
-    r"(delete|destroy|terminate|remove|purge|drop|uninstall|drain|wipe|prune|rb|revoke|deregister)([-:].*|s)?|.+:destroy"
+    r"(delete|destroy|terminate|remove|purge|drop|uninstall|drain|wipe|prune|rb|rm|revoke|deregister)([-:].*|s)?|.+:destroy"
     r"|.*delete-.*"
 )
 _CONTAINERS: Final = names("docker podman nerdctl")
@@ -96,7 +96,9 @@ def _by_verb(words: Words, name: str, _workspace: Workspace, _cwds: tuple[str, .
         return Danger(f"'git {git_words.split(words)[1][0].text}' {reason}") if reason else None
     if name in _PUBLISHING and plain and plain[0] in _PUBLISHING[name] and "--dry-run" not in texts:
         return Danger(f"'{name} {plain[0]}' publishes or withdraws something for everyone")
-    if name in _REMOTE and any(_REMOTE_VERBS.fullmatch(t) for t in (*plain[:4], *texts[:1])):
+    if name in _REMOTE and any(
+        _REMOTE_VERBS.fullmatch(t) for t in (*plain[:4], *_options_that_delete(texts))
+    ):
         return Danger(f"'{name}' deletes something that does not lie in this project")
     if (
         name in _CONTAINERS
@@ -113,6 +115,15 @@ def _by_verb(words: Words, name: str, _workspace: Workspace, _cwds: tuple[str, .
     ):
         return Danger(f"'{name}' changes the system beyond this project")
     return None
+
+
+def _options_that_delete(texts: list[str]) -> list[str]:
+    """`terraform apply -destroy`, `gh api -X DELETE`: the verb stands in an option."""
+    return [
+        t.lstrip("-").partition("=")[0].lower()
+        for t in texts
+        if t.lower() in {"delete", "-destroy", "--destroy"}
+    ]
 
 
 def _processes(words: Words, name: str, _workspace: Workspace, _cwds: tuple[str, ...]) -> Danger | None:

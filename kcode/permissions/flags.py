@@ -44,10 +44,10 @@ def _flags(
 
 _TABLE: Final = {
     "rg": _flags("z", "ABCEMTdefgjmrt", "--pre --hostname-bin --search-zip"),
-    "sort": _flags("oT", "kSt", "--output --compress-program --temporary-directory"),
-    "find": _flags(words="-exec -execdir -ok -okdir -delete -fprint -fprint0 -fprintf -fls"),
+    "sort": _flags("oT", "kSt", "--output --compress-program --temporary-directory --files0-from"),
+    "find": _flags(words="-exec -execdir -ok -okdir -delete -fprint -fprint0 -fprintf -fls -files0-from"),
     "fd": _flags("xX", "tedEgcjS", "--exec --exec-batch"),
-    "file": _flags("Cm", "efFP", "--compile --magic-file"),
+    "file": _flags("CmfzZ", "eFP", "--compile --magic-file"),
     "man": _flags("PHTX", "CRLmMSserp", "--pager --html --gxditview --troff-device"),
     "tar": _flags(
         "IF", "", "--checkpoint-action --use-compress-program --to-command --info-script --rsh-command"
@@ -58,12 +58,11 @@ _TABLE: Final = {
     "tail": _flags("fF", "nc", "--follow --retry"),
     "xxd": _flags("r", "clogs", ""),
     "shuf": _flags("o", "in", "--output"),
-    "jq": _flags("", "", ""),
     "yq": _flags("i", "", "--inplace"),
     "curl": _flags("oOKTD", "", "--output --remote-name --config --upload-file --dump-header"),
     "wget": _flags("Oo", "", "--use-askpass --output-document --execute --input-file"),
-    "column": _flags(),
-    "uniq": _flags(),
+    "wc": _flags(options="--files0-from"),
+    "du": _flags(options="--files0-from"),
     "gofmt": _flags("w"),
     "ssh": _flags("oFE", "", ""),
     "rsync": _flags("e", "", "--rsh --rsync-path"),
@@ -115,10 +114,17 @@ def _clustered(letters: str, flags: Flags) -> bool:
     return False
 
 
-_SED_ADDRESS: Final = r"(?:(?:\d+|\$|/[^/\n]*/)(?:,(?:\d+|\$|\+\d+|/[^/\n]*/))?!?)?"
+# A delimiter inside a bracket expression does not end sed's pattern: a bracket that holds one is not plain.
+_SED_SEARCH: Final = r"/(?:\\.|\[[^\]/\n\\]*\]|[^/\n\\\[])*/"
+_SED_ADDRESS: Final = rf"(?:(?:\d+|\$|{_SED_SEARCH})(?:,(?:\d+|\$|\+\d+|{_SED_SEARCH}))?!?)?"
+_SED_PIECE: Final = r"(?:\\.|\[(?:(?!\1)[^\]\n\\])*\]|(?!\1)[^\\\n\[])*"
 _SED_PLAIN: Final = re.compile(
-    rf"\s*{_SED_ADDRESS}\s*(?:[pdDPgGhHxnNq=]|s([/|#,:@!])(?:(?!\1)[^\\\n]|\\.)*\1(?:(?!\1)[^\\\n]|\\.)*\1[gpiI0-9]*|"
-    r"y/[^/\n]*/[^/\n]*/|[aic]\\?[^\n]*)?\s*"
+    rf"\s*{_SED_ADDRESS}\s*(?:[pdDPgGhHxnNq=]|s([/|#,:@!]){_SED_PIECE}\1(?:\\.|(?!\1)[^\\\n])*\1[gpiI0-9]*|"
+    r"y/[^/\n\\]*/[^/\n\\]*/|[aic]\\?[^\n]*)?\s*"
+)
+_SED_LETTERS: Final = r"-[nErsuz]*"
+_SED_OPTIONS: Final = names(
+    "--quiet --silent --expression --regexp-extended --null-data --separate --unbuffered --debug --posix"
 )
 
 
@@ -138,13 +144,14 @@ def sed_scripts(words: tuple[Word, ...]) -> list[Word]:
     taken = False
     for place, word in enumerate(words[1:], 1):
         text = word.text
+        joined = re.fullmatch(rf"(?:{_SED_LETTERS}e|--expression=)(.+)", text, re.DOTALL)
         if taken:
             taken = False
-        elif text in {"-e", "--expression"}:
+        elif text == "--expression" or re.fullmatch(rf"{_SED_LETTERS}e", text):
             scripts += words[place + 1 : place + 2]
             taken = True
-        elif text.startswith("--expression="):
-            scripts.append(Word(word.raw, text.partition("=")[2], word.literal))
+        elif joined:
+            scripts.append(Word(word.raw, joined.group(1), word.literal))
         elif not text.startswith("-") or text == "-":
             operands.append(word)
     return scripts or operands[:1]
@@ -154,16 +161,16 @@ def _sed(words: tuple[Word, ...]) -> Unsafe:
     found: Unsafe = []
     for word in words[1:]:
         text = word.text
-        if text.startswith("--"):
-            if len(text) > 3 and any(o.startswith(text.partition("=")[0]) for o in ("--in-place", "--file")):
-                found.append((word, "changes files in place or reads its orders from a file"))
-        elif text.startswith("-") and not re.fullmatch(r"-[nErsuz]*(e.*)?", text):
+        known = text.partition("=")[0] in _SED_OPTIONS or re.fullmatch(
+            rf"{_SED_LETTERS}(e.*)?", text, re.DOTALL
+        )
+        if text.startswith("-") and text != "-" and not known and text != "--":
             found.append((word, "changes files in place or reads its orders from a file"))
-        elif re.fullmatch(r"-[nErsuz]*e.+", text) and not sed_is_plain(text.partition("e")[2]):
-            found.append((word, "a sed script can run programs or write files"))
-    for script in sed_scripts(words):
-        if not script.literal or not sed_is_plain(script.text):
-            found.append((script, "a sed script can run programs or write files"))
+    found += [
+        (script, "is a script that can run programs or write files")
+        for script in sed_scripts(words)
+        if not script.literal or not sed_is_plain(script.text)
+    ]
     return found
 
 
@@ -179,8 +186,14 @@ def _awk(words: tuple[Word, ...]) -> Unsafe:
 
 
 def _second_operand_is_output(words: tuple[Word, ...]) -> Unsafe:
-    operands = [w for w in words[1:] if not w.text.startswith("-") and not w.text.isdigit()]
+    values = _OUTPUT_VALUES[words[0].text.rpartition("/")[2]]
+    operands = [
+        w for i, w in enumerate(words) if i and not w.text.startswith("-") and words[i - 1].text not in values
+    ]
     return [(operands[1], WRITES)] if len(operands) > 1 else []
+
+
+_OUTPUT_VALUES: Final = {"uniq": names("-f -s -w"), "xxd": names("-c -g -l -o -s")}
 
 
 def _xxd(words: tuple[Word, ...]) -> Unsafe:
@@ -193,7 +206,14 @@ def _jq(words: tuple[Word, ...]) -> Unsafe:
 
 
 def _printf(words: tuple[Word, ...]) -> Unsafe:
-    return [(words[1], "sets a variable")] if len(words) > 1 and words[1].text.startswith("-v") else []
+    return [
+        (w, "sets a variable") for w in words[1:2] if w.text.startswith("-v") or "n" in _conversions(w.text)
+    ]
+
+
+def _conversions(template: str) -> list[str]:
+    """The letters of a printf format's conversions; `%n` writes to a variable."""
+    return re.findall(r"%[-+ #0-9.*']*([a-zA-Z(])", template.replace("%%", ""))
 
 
 def _env_reading_test(words: tuple[Word, ...]) -> Unsafe:

@@ -32,6 +32,15 @@ _FLAGGED: Final = {
     "--contents": "reads another file",
     "--separate-git-dir": "moves the repository",
 }
+_TAGS: Final = "changes tags"
+_BRANCHES: Final = "changes branches"
+_NEW_BRANCH: Final = "creates a branch"
+_REPOSITORY: Final = "changes the repository"
+_CONFIGURATION: Final = "changes configuration, which can name programs"
+_RUNS_PROGRAMS: Final = names(
+    "hook bisect difftool mergetool daemon instaweb submodule filter-branch credential send-email p4 svn gui citool"
+    " web--browse upload-pack receive-pack upload-archive remote-ext remote-fd shell http-backend fast-import"
+)
 _OTHER_OPTIONS: Final = names(
     "--text --no --e --t --c --r --output-indicator-new --contains --color --remotes"
 )
@@ -68,6 +77,11 @@ def without_options(words: tuple[Word, ...]) -> tuple[Word, ...]:
     return (words[0], *split(words)[1])
 
 
+def only_changes(reason: str) -> bool:
+    """Whether a form merely changes the repository, which a rule for all of git covers."""
+    return reason in {_TAGS, _REPOSITORY, _BRANCHES, _NEW_BRANCH}
+
+
 def unsafe(words: tuple[Word, ...]) -> list[tuple[Word, str]]:
     """The words of a git command that write, run programs or reach another repository."""
     options, rest = split(words)
@@ -75,6 +89,8 @@ def unsafe(words: tuple[Word, ...]) -> list[tuple[Word, str]]:
     if not rest:
         return found
     subcommand = rest[0].text
+    if subcommand in _RUNS_PROGRAMS:
+        found.append((rest[0], "can run other programs"))
     found += [(w, reason) for w in rest[1:] if (reason := _flagged(subcommand, w.text))]
     return found + _writes(subcommand, rest)
 
@@ -105,12 +121,16 @@ def _writes(subcommand: str, rest: tuple[Word, ...]) -> list[tuple[Word, str]]:
         return _branch(rest)
     if subcommand == "tag":
         listing = not texts or any(t in _LISTING or t.startswith(("-n", "--sort", "--format")) for t in texts)
-        return [] if listing and "-d" not in texts else [(rest[0], "changes tags")]
+        return [] if listing and "-d" not in texts else [(rest[0], _TAGS)]
     reads = _SUBCOMMAND_READS.get(subcommand)
     if reads is None:
         return []
     allowed = not texts if subcommand in {"remote", "reflog", "notes"} else False
-    return [] if allowed or (texts and texts[0] in reads) else [(rest[0], "changes the repository")]
+    return (
+        []
+        if allowed or (texts and texts[0] in reads)
+        else [(rest[0], _CONFIGURATION if subcommand == "config" else _REPOSITORY)]
+    )
 
 
 def _branch(rest: tuple[Word, ...]) -> list[tuple[Word, str]]:
@@ -120,9 +140,9 @@ def _branch(rest: tuple[Word, ...]) -> list[tuple[Word, str]]:
         if option in _LISTING:
             listing = True
         elif option.startswith("-") and option not in _BRANCH_READS:
-            return [(word, "changes branches")]
+            return [(word, _BRANCHES)]
         elif not option.startswith("-") and not listing and not _value_of_read(rest, word):
-            return [(word, "creates a branch")]
+            return [(word, _NEW_BRANCH)]
     return []
 
 

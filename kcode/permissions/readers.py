@@ -24,6 +24,7 @@ class Reader:
         paths: options whose next word is a path to read.
         content: whether it shows what stands in the files.
         built_in: whether it needs no rule.
+        checked: whether its words are known well enough to check its paths although a rule allows it.
     """
 
     skip: int = 0
@@ -32,6 +33,7 @@ class Reader:
     paths: frozenset[str] = frozenset()
     content: bool = True
     built_in: bool = True
+    checked: bool = True
 
 
 _GREP: Final = Reader(
@@ -83,15 +85,15 @@ _NAMES: Final = {
 _UNVALUED: Final = names(
     "cat wc hexdump strings tac rev expand unexpand comm cmp fmt cksum sum md5sum sha1sum sha256sum"
 )
-_CONTENT: Final = names(
-    "less more bat batcat view awk gawk mawk nawk zcat zgrep bzcat xzcat zless"
-    " vi vim nvim nano emacs code source . open"
-    " xdg-open gzip bzip2 xz zip split csplit cp mv ln dd tar scp rsync install"
-    " tee openssl gpg age pr iconv dos2unix hd"
-    " python python3 node ruby perl php sh bash zsh curl wget"
+_PAGERS: Final = names("less more bat batcat view zcat zgrep bzcat xzcat zless hd")
+_OPENERS: Final = names(
+    "awk gawk mawk nawk vi vim nvim nano emacs code source . open xdg-open gzip bzip2 xz zip split csplit cp mv ln dd"
+    " tar scp rsync install tee openssl gpg age pr iconv dos2unix python"
+    " python3 node ruby perl php sh bash zsh curl wget"
 )
 _READERS: Final = {
-    **dict.fromkeys(_CONTENT, Reader(built_in=False)),
+    **dict.fromkeys(_PAGERS, Reader(built_in=False)),
+    **dict.fromkeys(_OPENERS, Reader(built_in=False, checked=False)),
     **dict.fromkeys(_UNVALUED, Reader()),
     **{name: Reader(values=names(values)) for name, values in _VALUES.items()},
     **{name: Reader(values=names(values), content=False) for name, values in _NAMES.items()},
@@ -112,6 +114,12 @@ Check = Callable[[tuple[Word, ...]], str]
 def reader(name: str) -> Reader | None:
     """How a reading command takes its words; None for one that is not known to read files."""
     return _READERS.get(name)
+
+
+def checked(name: str) -> bool:
+    """Whether the paths of a command are checked although a rule allows it."""
+    known = _READERS.get(name)
+    return name == "find" or (known is not None and known.checked)
 
 
 def looks_at_names_only(name: str) -> bool:

@@ -211,6 +211,8 @@ class Parser:
             part = text[self._position : self._position + 80]
             self._script.note("an array is assigned", part)
             self._position = self._nested(text, self._position, ")", array=True)
+            if text[self._position : self._position + 1] not in {"", " ", "\t", "\n", ";", "&", "|", ")"}:
+                self._script.note("an array is followed by more text", text, opaque=True, unread=True)
         elif text.startswith("((", self._position) and (end := text.find("))", self._position)) >= 0:
             note_unread(self._script, ARITHMETIC, text[self._position : end + 2], text[self._position :])
             self._position = end + 2

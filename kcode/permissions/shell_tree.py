@@ -1,18 +1,19 @@
 """A second opinion on a command from tree-sitter's bash grammar. The grammar has gaps, so it may only add doubt."""
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
-_NEEDED_FOR: Final = frozenset("\n(){}<>$\\")
+_NEEDED_FOR: Final = re.compile(r"[\n(){}<>$\\]|\b(?:if|for|while|until|select|case)\b|[|&]\s*$")
 _TREE_KEYWORDS: Final = frozenset({"time", "coproc", "exec", "command"})
 
 
 def worth_asking(text: str) -> bool:
     """Whether a command holds more than plain words and separators."""
-    return not _NEEDED_FOR.isdisjoint(text)
+    return _NEEDED_FOR.search(text) is not None
 
 
 def doubt(text: str, programs: frozenset[str]) -> str:

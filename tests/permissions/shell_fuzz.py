@@ -253,9 +253,10 @@ class Arena:
         bash = shutil.which("bash") or "/bin/bash"
         for name in STUBS:
             self._program(name, f"#!{bash}\nexit 0\n")
-        run_rest = 'while [ $# -gt 0 ]; do case $1 in -*|*=*|[0-9]*) shift;; *) exec "$@";; esac; done\n'
+        run_rest = 'while [ $# -gt 0 ]; do case $1 in -*|[0-9]*) shift;; *) exec "$@";; esac; done\n'
         for name in ("env", "nice", "timeout", "xargs"):
-            self._program(name, f"#!{bash}\n{run_rest}")
+            rest = run_rest.replace("-*", "-*|*=*") if name == "env" else run_rest
+            self._program(name, f"#!{bash}\n{rest}")
         self._program("evil", f"#!{bash}\n: > '{self.marker}'\n")
         (self.bin / "bash").symlink_to(bash)
         self._bash = bash

@@ -73,6 +73,10 @@ def test_a_rule_covers_nothing_beyond_its_words(command: str) -> None:
         "# a comment about rm -rf\nls",
         "command -v git",
         "cut -d / -f 2 a",
+        "sed -n '/start/,/end/p' f",
+        "sed -e 's|/a|/b|g' -e '/^$/d' f",
+        "[[ -f a && ! -d b ]] && cat a",
+        "printf '100%%n'",
         "if ! grep -q x a; then echo none; fi",
     ],
 )
@@ -100,6 +104,16 @@ def test_plain_reading_in_the_workspace_needs_no_rule(command: str) -> None:
         "sed '1e id' f",
         "sed 's/a/b/w out' f",
         "sed -n '/a/w out' f",
+        "sed -ne 1p -ne '1e id' f",
+        "sed --expr='1e id' p",
+        "sed 's/[/x]/p;s/w out/y/p' f",
+        "uniq a 2",
+        "printf %n PATH",
+        "sort --files0-from=list",
+        "LC_ALL=../../x ls",
+        "find . -files0-from list",
+        "ls &&",
+        "if ls",
         "rg --pre ./x foo",
         "tail -f log",
         "echo $GITHUB_TOKEN",
@@ -169,6 +183,10 @@ def test_reading_that_reaches_further_asks(command: str) -> None:
         "x=(a # it's\n$(rm x)) # '",
         "busybox rm x",
         "ssh-agent rm x || rm x",
+        "[[ -f a ]] && rm x",
+        "cat <(while 2>/dev/null ! rm x; do :; done)",
+        "x=(a)! rm x",
+        "cat <<E\n\\\\\n$(rm x)\nE",
     ],
 )
 def test_a_denied_command_is_found_wherever_it_hides(command: str) -> None:
@@ -272,3 +290,25 @@ def test_deny_rules_for_files_hold_for_commands_that_open_them() -> None:
     assert decision_on("echo x > gen/a", rules) == "deny"
     assert decision_on("rm gen/a", rules) == "deny"
     assert decision_on("cat gen/a", rules) == "allow"
+    assert decision_on("cat .e*", rules) == "deny"
+    assert decision_on("cat *.py", rules) == "allow"
+
+
+def test_a_rule_for_all_of_git_covers_its_changes_but_not_other_programs() -> None:
+    rules = bash_rules(allow=["git:*"])
+    for command in ("git tag v1", "git branch new", "git commit -m x", "git stash", "git remote add o x"):
+        assert decision_on(command, rules) == "allow"
+    for command in (
+        "git config core.pager x",
+        "git hook run x",
+        "git -c a=b log",
+        "git reset --hard",
+        "cd x && git log",
+    ):
+        assert decision_on(command, rules) == "ask"
+
+
+def test_a_rule_for_an_interpreter_covers_whatever_it_is_given() -> None:
+    rules = bash_rules(allow=["python3:*", "xargs:*"])
+    for command in ("python3 /elsewhere/x.py", "python3 $X", "ls | xargs python3 x.py"):
+        assert decision_on(command, rules) == "allow"
