@@ -24,7 +24,7 @@ def adapt(dialect: Dialect, error: ModelError) -> Dialect | None:
 
 
 def _reasoning_missing(dialect: Dialect, _error: RefusedError) -> Dialect:
-    return replace(dialect, reasoning="required", reasoning_key="reasoning_content")
+    return replace(dialect, reasoning="always", reasoning_key="reasoning_content")
 
 
 def _thinking(dialect: Dialect, _error: RefusedError) -> Dialect:

@@ -8,7 +8,7 @@ from kcode.providers.dialect import Dialect
 from kcode.providers.openai_chat import OpenAIChat, preload
 from kcode.providers.reach import check
 from kcode.types.connection import Connection
-from kcode.types.errors import ConfigError
+from kcode.types.errors import ConfigError, ModelError
 from kcode.types.model import ModelInfo
 
 __all__ = ["list_models", "open_model", "preload"]
@@ -39,8 +39,7 @@ async def open_model(
     if connection.model:
         return model
     try:
-        offered = [catalog.listed(row, connection.base_url) for row in await model.models()]
-        model.become(_settled(connection, _chosen(connection, offered)))
+        model.become(_settled(connection, _chosen(connection, await _offered(connection, model))))
     except BaseException:
         await model.close()
         raise
@@ -60,6 +59,18 @@ async def list_models(connection: Connection, *, environ: Mapping[str, str] | No
         return [catalog.listed(row, connection.base_url) for row in await model.models()]
     finally:
         await model.close()
+
+
+async def _offered(connection: Connection, model: OpenAIChat) -> list[ModelInfo]:
+    try:
+        return [catalog.listed(row, connection.base_url) for row in await model.models()]
+    except ModelError as error:
+        if error.kind != "not_found":
+            raise
+        raise ConfigError(
+            f"No model is set, and {connection.base_url} does not say which it has. "
+            "Name the one to use with --model or KCODE_MODEL; and see that the base URL is right."
+        ) from error
 
 
 def _settled(connection: Connection, info: ModelInfo) -> ModelInfo:

@@ -60,8 +60,9 @@ class Dialect:
         rank: dialects of a higher rank are asked first.
         no_text: what stands for the content of a response that has tool calls and no words.
         call_ids: how ids of tool calls are spelt.
-        reasoning: whether earlier thinking goes back: "required" sends an empty one with every response that has
-            tool calls but no thinking, "echoed" what there was, "dropped" nothing.
+        reasoning: whether earlier thinking goes back: "always" and, for models that think, "required" send an
+            empty one with every response that has tool calls but no thinking, "echoed" what there was,
+            "dropped" nothing.
         reasoning_key: the field it goes back under; empty for the one it came under.
         limit_key: the field that caps the output.
         fields: further fields of the request, by target.
@@ -79,7 +80,7 @@ class Dialect:
     rank: int = 0
     no_text: Literal["omitted", "null", "empty"] = "null"
     call_ids: CallId = plain
-    reasoning: Literal["required", "echoed", "dropped"] = "echoed"
+    reasoning: Literal["always", "required", "echoed", "dropped"] = "echoed"
     reasoning_key: str = ""
     limit_key: str = "max_completion_tokens"
     fields: Callable[[Target], JsonObject] = _nothing

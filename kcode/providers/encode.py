@@ -197,8 +197,8 @@ class Encoder:
         came = next((p.key for p in message.parts if p.type == "thinking"), "reasoning_content")
         # A list of details cannot be rebuilt from its text; the servers that send one take the text too.
         key = dialect.reasoning_key or ("reasoning" if came == "reasoning_details" else came)
-        wanted = dialect.reasoning == "required" and self._info.thinking and message.tool_calls
-        return {key: thinking} if thinking or wanted else {}
+        wanted = dialect.reasoning == "always" or (dialect.reasoning == "required" and self._info.thinking)
+        return {key: thinking} if thinking or (wanted and message.tool_calls) else {}
 
     def _call_id(self, call_id: str, name: str) -> str:
         spelt = self._call_ids.get(call_id)

@@ -220,11 +220,17 @@ class OpenAIChat:
         return ssl.create_default_context(cafile=self._ca_file) if self._ca_file else True
 
     async def _dress(self, request: "httpx2.Request") -> None:
-        """Send our own headers and the connection's, and nothing that names the machine or another account."""
+        """Send our own headers and the connection's, and nothing that names the machine or another account.
+
+        A redirect to elsewhere gets neither the key nor the connection's headers.
+        """
         connection = self._connection
         for name in [n for n in request.headers if n.lower() not in _OWN_HEADERS]:
             del request.headers[name]
         request.headers["user-agent"] = f"kcode/{kcode.__version__}"
+        home, there = urlsplit(connection.base_url), urlsplit(str(request.url))
+        if (home.scheme, home.netloc) != (there.scheme, there.netloc):
+            return
         if connection.api_key:
             request.headers["authorization"] = f"Bearer {connection.api_key.strip()}"
         request.headers.update(connection.headers)

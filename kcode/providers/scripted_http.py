@@ -193,7 +193,7 @@ class Connection(asyncio.Protocol):
 
     async def _respond(self, seen: Recorded, body: bytes) -> None:
         served = self._served
-        if seen.path.endswith("/models"):
+        if seen.path == "/v1/models":
             listed = json.dumps({"object": "list", "data": served.models}).encode()
             await self._send(seen, Wire([listed], headers={"content-type": "application/json"}))
         elif not seen.path.endswith("/chat/completions"):

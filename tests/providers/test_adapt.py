@@ -25,7 +25,7 @@ def _learnt(dialect: Dialect, words: str) -> Dialect:
 
 def test_missing_reasoning_is_sent_from_then_on():
     words = "thinking is enabled but reasoning_content is missing in assistant tool call message at index 3"
-    assert _learnt(_OTHER, words).reasoning == "required"
+    assert _learnt(_OTHER, words).reasoning == "always"
 
 
 def test_thinking_that_is_refused_is_left_out():

@@ -78,6 +78,12 @@ async def test_a_server_without_models_is_reported():
             await connect.open_model(Connection(server.base_url), environ={})
 
 
+async def test_a_server_that_lists_nothing_is_asked_for_by_name():
+    async with _offering() as server:
+        with pytest.raises(ConfigError, match=r"does not say which it has.*--model"):
+            await connect.open_model(Connection(f"{server.base_url}/elsewhere/nothing"), environ={})
+
+
 async def test_a_server_that_is_not_there_is_reported():
     with pytest.raises(ModelError, match=r"could not be reached: http://127\.0\.0\.1"):
         await connect.open_model(Connection(f"http://127.0.0.1:{_closed_port()}/v1"), environ={})

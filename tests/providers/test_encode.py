@@ -1,6 +1,7 @@
 """Bodies of requests: what each dialect sends, and that a body extends the one before."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -87,6 +88,12 @@ def test_kimi_gets_its_reasoning_back_with_every_call_even_where_it_was_hidden()
     encoder = _encoder()
     said = _sent(encoder, _acts("bash", thinking="hm"), _acts("read"), _acts(text="plain"))["messages"][1:]
     assert [m.get("reasoning_content") for m in said] == ["hm", "", None]
+
+
+def test_a_server_that_asked_for_reasoning_gets_it_from_any_model():
+    where = target(Connection(_PLACES["compatible"], model="some-model"))
+    encoder = Encoder(ModelInfo("some-model"), replace(choose(where), reasoning="always"), where)
+    assert _sent(encoder, _acts("bash"))["messages"][1]["reasoning_content"] == ""
 
 
 def test_reasoning_goes_back_under_the_key_it_came_under():

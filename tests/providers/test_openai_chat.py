@@ -122,6 +122,17 @@ async def test_without_a_key_none_is_sent(monkeypatch: pytest.MonkeyPatch):
         assert "authorization" not in server.requests[0].headers
 
 
+async def test_a_redirect_to_elsewhere_does_not_get_the_key():
+    async with ScriptedServer([says("elsewhere")]) as other:
+        there = {"location": f"{other.base_url}/chat/completions"}
+        async with ScriptedServer([Wire([], 307, there)]) as server:
+            model = OpenAIChat(Connection(server.base_url, "sk-test", headers={"X-Team": "blue"}), _KIMI)
+            assert (await _ask(model)).text == "elsewhere"
+            await model.close()
+            assert server.requests[0].headers["x-team"] == "blue"
+        assert not {"authorization", "x-team"} & other.requests[0].headers.keys()
+
+
 async def test_a_proxy_is_not_used_for_this_machine(monkeypatch: pytest.MonkeyPatch):
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
