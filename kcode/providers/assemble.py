@@ -20,6 +20,10 @@ from kcode.types.model import Delta
 REASONING_KEYS = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 """Where servers put a model's reasoning; it goes back under the key it came under."""
 
+_GIVEN_UP = frozenset(
+    {"error", "abort", "cancelled", "canceled", "network_error", "insufficient_system_resource"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -110,6 +114,11 @@ class Assembler:
             raise ModelError(
                 "The response broke off before its end: the connection was closed in the middle of it.",
                 kind="broken_stream",
+            )
+        if self._finish.lower() in _GIVEN_UP:
+            raise ModelError(
+                f"The server gave up in the middle of the response (finish reason {self._finish!r}).",
+                kind="server",
             )
         mended = self._lines.mended + self._mended + self._calls.mended
         if not self._finish:

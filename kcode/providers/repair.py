@@ -80,7 +80,7 @@ def repair(
     thinking = reasoning.thinking + reasoning.text + content.thinking
     mended = [*reasoning.mended, *content.mended]
     text, calls = content.text, response.calls
-    leaked = reasoning.calls + content.calls
+    leaked = _once(reasoning.calls + content.calls, mended)
     if leaked and (calls or not tools):
         mended.append(("leak_dropped", "a proper call came" if calls else "no tools were offered"))
     elif leaked:
@@ -118,6 +118,17 @@ def _read(text: str, schemas: Mapping[str, Mapping[str, Any]], *, lone_end: bool
     calls = tuple(RawCall("", leak.header, leak.arguments) for leak in scanner.calls)
     tagged = any(kind == "think_tag" for kind, _ in scanner.mended)
     return _Channel(words, thinking.strip() if tagged else thinking, calls, tuple(scanner.mended))
+
+
+def _once(leaked: tuple[RawCall, ...], mended: list[tuple[str, str]]) -> tuple[RawCall, ...]:
+    """Return each call once: the same number and arguments again are the same call, in both channels say."""
+    found: list[RawCall] = []
+    for call in leaked:
+        if call in found and re.search(r":\d+\Z", call.name):
+            mended.append(("sent_twice", call.name))
+        else:
+            found.append(call)
+    return tuple(found)
 
 
 def _written(

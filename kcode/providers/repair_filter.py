@@ -2,7 +2,8 @@
 
 from collections.abc import Collection
 
-from kcode.providers.repair_scan import Scanner, Shown
+from kcode.providers.repair_channel import Shown
+from kcode.providers.repair_scan import Scanner
 from kcode.providers.repair_written import WrittenHold
 
 

@@ -112,6 +112,7 @@ def test_the_message_about_a_cut_says_where_and_what_to_do():
         mend('{"content": "half of a t')
 
 
+@settings(deadline=None)
 @given(objects)
 def test_valid_json_comes_back_as_it_was(value: dict[str, Any]):
     mended = mend(json.dumps(value))
@@ -119,6 +120,7 @@ def test_valid_json_comes_back_as_it_was(value: dict[str, Any]):
     assert mended.kinds == ()
 
 
+@settings(deadline=None)
 @given(
     objects,
     st.sampled_from(["", "```json\n", "<|tool_call_begin|>"]),
@@ -132,12 +134,14 @@ def test_wrapping_never_changes_a_value(value: dict[str, Any], before: str, afte
     assert mend(raw + raw).value == value
 
 
+@settings(deadline=None)
 @given(objects)
 def test_python_spelling_never_changes_a_value(value: dict[str, Any]):
     marked = {"first": None, **value}
     assert mend(repr(marked)).value == marked
 
 
+@settings(deadline=None)
 @given(objects)
 def test_raw_control_characters_never_change_a_value(value: dict[str, Any]):
     raw = json.dumps(value, ensure_ascii=False)
@@ -146,7 +150,7 @@ def test_raw_control_characters_never_change_a_value(value: dict[str, Any]):
     assert mend(raw).value == value
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(objects)
 def test_no_cut_text_becomes_arguments_that_change_something(value: dict[str, Any]):
     text = json.dumps(value)
@@ -155,7 +159,7 @@ def test_no_cut_text_becomes_arguments_that_change_something(value: dict[str, An
             mend(text[:end])
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(objects)
 def test_a_closed_cut_holds_only_values_that_were_written_whole(value: dict[str, Any]):
     text = json.dumps(value)
@@ -168,6 +172,7 @@ def test_a_closed_cut_holds_only_values_that_were_written_whole(value: dict[str,
         assert all(value[name] == item for name, item in list(closed.items())[:-1])
 
 
+@settings(deadline=None)
 @given(objects)
 def test_canonical_json_has_one_form_and_the_same_value(value: dict[str, Any]):
     text = canonical(value)

@@ -410,6 +410,13 @@ def test_text_that_breaks_off_is_no_response():
     assert error.value.kind == "broken_stream"
 
 
+@pytest.mark.parametrize("reason", ["abort", "error", "insufficient_system_resource"])
+def test_a_response_that_the_server_gave_up_is_an_error_that_may_pass(reason: str):
+    with pytest.raises(ModelError, match=reason) as error:
+        whole(event({"content": "ab"}), event({}, reason), DONE)
+    assert error.value.transient
+
+
 def test_the_end_marker_alone_ends_a_response():
     response = whole(event({"content": "ab"}), DONE)
     assert (response.text, response.finish, kinds(response)) == ("ab", "", ["no_finish"])
@@ -445,7 +452,7 @@ def test_a_line_just_below_the_limit_is_taken():
 pieces = st.lists(st.text(max_size=6), max_size=4)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(pieces, pieces, st.lists(st.integers(1, 40), min_size=1, max_size=20))
 def test_any_chunking_gives_the_same_response(texts: list[str], arguments: list[str], sizes: list[int]):
     texts = [t.encode("utf-8", "ignore").decode() for t in texts]
@@ -467,7 +474,7 @@ def test_any_chunking_gives_the_same_response(texts: list[str], arguments: list[
     assert [c.arguments for c in whole(data).calls] == arguments
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_raise_anything_but_a_model_error(data: bytes):
     for stream in (data, b"data: " + data, event({"content": "a"}).encode() + data):
@@ -495,7 +502,7 @@ odd_json = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(odd_json, odd_json)
 def test_no_payload_raises_anything_but_a_model_error(payload: Any, delta: Any):
     for value in (payload, {"choices": [payload]}, {"choices": [{"delta": delta}], "usage": payload}):

@@ -206,6 +206,14 @@ def test_several_leaked_calls_keep_their_order():
     assert [name for name, _ in found(both)] == ["Read", "Bash"]
 
 
+def test_a_call_that_leaked_into_both_channels_runs_once():
+    message = mended(k2("functions.Bash:0", LS), k2("functions.Bash:0", LS))
+    assert found(message) == BASH
+    assert "sent_twice" in kinds(message)
+    assert len(mended(k2("functions.Bash:0", LS) + k2("functions.Bash:1", LS)).tool_calls) == 2
+    assert len(mended(k2("Bash", LS) + k2("Bash", LS)).tool_calls) == 2
+
+
 def test_a_header_without_a_name_is_only_inferred_where_one_tool_fits():
     assert found(mended(k2("3", '{"file_path": "a", "content": "b"}')))[0][0] == "Write"
     for header, arguments in (("3", '{"x": 1}'), ("call_1", "{}")):
