@@ -12,8 +12,7 @@ from kcode.types.frontend import Decision, Frontend, PermissionRequest
 from kcode.types.model import JsonObject
 
 if TYPE_CHECKING:
-    from kcode.permissions.modes import MODES
-from kcode.permissions.paths import Workspace
+    from kcode.permissions.paths import Workspace
     from kcode.permissions.rules import Behaviour, RuleSet, Source
     from kcode.permissions.verdict import Verdict
 
@@ -126,6 +125,8 @@ class Authorizer:
     @property
     def modes(self) -> Sequence[Mode]:
         """The modes that may be used here."""
+        from kcode.permissions.modes import MODES  # noqa: PLC0415 - see Rules
+
         return [mode for mode in MODES if not (mode == "bypassPermissions" and self._bypass)]
 
     def add(self, behaviour: str, rule: str) -> None:

@@ -2,6 +2,7 @@
 
 KcodeError
 ├── ConfigError        the user's configuration cannot be used
+│   └── NoConnectionError   no model is set up
 ├── ModelError         a request to the model failed; `kind` says how
 ├── ToolError          a tool call failed; its text goes to the model
 └── SessionError       a session cannot be opened, read or written
@@ -38,6 +39,10 @@ class KcodeError(Exception):
 
 class ConfigError(KcodeError):
     """The user's configuration cannot be used."""
+
+
+class NoConnectionError(ConfigError):
+    """No model is set up; the text says how one is."""
 
 
 class ToolError(KcodeError):
