@@ -10,7 +10,7 @@ from pathlib import Path
 from kcode.environment.files import LocalFiles
 from kcode.environment.git import LocalGit, read_head
 from kcode.environment.mounts import Mounts
-from kcode.environment.paths import resolve_path
+from kcode.environment.paths import resolve_path, stands
 from kcode.environment.processes import LocalProcesses
 from kcode.environment.search import LocalSearch
 from kcode.process.shell import find_shell
@@ -106,9 +106,10 @@ class LocalEnvironment:
 
     async def resolve(self, text: str, *, must_exist: bool = True) -> ResolvedPath:
         """Find the file that a model meant by `text`, see `kcode.environment.paths.resolve_path`."""
-        if self._mounts.slow(self._root):
-            return await asyncio.to_thread(resolve_path, text, self._root, self._more, must_exist=must_exist)
-        return resolve_path(text, self._root, self._more, must_exist=must_exist)
+        if not self._mounts.slow(self._root) and (not must_exist or stands(text, self._root)):
+            return resolve_path(text, self._root, self._more, must_exist=must_exist)
+        # Looking for what may be meant can take a quarter of a second.
+        return await asyncio.to_thread(resolve_path, text, self._root, self._more, must_exist=must_exist)
 
     async def close(self) -> None:
         """End what still runs."""

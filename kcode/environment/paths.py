@@ -56,6 +56,15 @@ def resolve_path(
     return _new(text, root, folders)
 
 
+def stands(text: str, root: Path) -> bool:
+    """Whether there is something under the path as it is written."""
+    try:
+        return bool(text) and _there(locate(text, root))
+    except ValueError:
+        # A NUL or half a character.
+        return False
+
+
 def locate(text: str, root: Path) -> Path:
     """Return the absolute path that `text` spells, "~" and ".." followed as the system would."""
     named = text if not text.startswith("~") or os.path.lexists(root / text) else os.path.expanduser(text)  # noqa: PTH111 - expanduser of Path raises for an unknown user
