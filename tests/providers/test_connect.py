@@ -165,7 +165,7 @@ async def test_looking_for_servers_does_not_wait_for_a_silent_one():
         silent.listen()
         began = time.monotonic()
         assert await find_local_servers((("silent", silent.getsockname()[1]),)) == []
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 3
 
 
 def _port(server: ScriptedServer) -> int:

@@ -260,21 +260,21 @@ async def test_silence_before_the_first_event_ends_by_the_watch():
 
 async def test_comments_do_not_count_as_events():
     alive: list[bytes | float] = [_event("hel")]
-    for _ in range(40):
+    for _ in range(200):
         alive += [b": keep-alive\n\n", 0.05]
     async with _served(Wire(alive), patience=Patience(first=5, between=0.3)) as (_, model):
         began = asyncio.get_running_loop().time()
         with pytest.raises(ModelError) as caught:
             await _ask(model)
         assert caught.value.kind == "timeout"
-        assert asyncio.get_running_loop().time() - began < 1.5
+        assert asyncio.get_running_loop().time() - began < 5
 
 
 async def test_a_slow_model_is_waited_for_as_long_as_events_come():
     slow: list[bytes | float] = []
     for _ in range(8):
-        slow += [0.1, _event("x")]
-    async with _served(Wire([*slow, _END]), patience=Patience(first=0.4, between=0.4)) as (_, model):
+        slow += [0.2, _event("x")]
+    async with _served(Wire([*slow, _END]), patience=Patience(first=1.2, between=1.2)) as (_, model):
         assert (await _ask(model)).text == "x" * 8
 
 
@@ -282,7 +282,7 @@ async def test_a_body_that_does_not_end_after_its_end_marker_does_not_hold_up_th
     async with _served(Wire([_event("done"), _END], end="hang"), says("next")) as (_, model):
         began = asyncio.get_running_loop().time()
         assert (await _ask(model)).text == "done"
-        assert asyncio.get_running_loop().time() - began < 2
+        assert asyncio.get_running_loop().time() - began < 5
         assert (await _ask(model)).text == "next"
 
 
@@ -302,7 +302,7 @@ async def test_cancelling_closes_the_stream_at_once():
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert asyncio.get_running_loop().time() - began < 0.2
+        assert asyncio.get_running_loop().time() - began < 1
         await _until(lambda: server.requests[0].gone)
         assert (await _ask(model)).text == "after"
 
