@@ -28,16 +28,27 @@ class Context:
     free: bool
     folders: tuple[str, ...]
     allowing: tuple[Rule, ...] = field(init=False)
+    start: str = field(init=False)
 
     def __post_init__(self) -> None:
-        """Finds the allow rules for commands once."""
+        """Finds the allow rules for commands once, and keeps where the text begins."""
         self.allowing = self.rules.of("allow", "Bash")
+        self.start = self.folders[0]
 
     @property
     def at_home(self) -> bool:
-        """Whether the next command surely runs in one of the working directories themselves."""
+        """Whether the next command surely runs in the repository of a working directory.
+
+        A folder that this very text changes to may only come into being while it runs: it never counts.
+        """
         known = (self.workspace.root, *self.workspace.folders)
-        return bool(self.folders) and all(f in known for f in self.folders)
+        return bool(self.folders) and all(
+            f in known or (f == self.start and self._start_is_known()) for f in self.folders
+        )
+
+    def _start_is_known(self) -> bool:
+        resolved = self.workspace.resolve(self.start)
+        return any(self.workspace.same_repository(resolved, folder) for folder in self.workspace.folders)
 
     def spellings(self, word: Word) -> list[str]:
         """The absolute paths a word may stand for; empty where that is not known."""

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Final, Literal
 
 from kcode.permissions.shell_script import names
@@ -71,6 +72,18 @@ def link_count(path: str) -> int:
     return status.st_nlink if stat.S_ISREG(status.st_mode) else 1
 
 
+def plainly_below(path: str, root: str) -> bool:
+    """Whether an existing folder below `root` belongs to the same repository: none begins on the way to it."""
+    if not Path(path).is_dir() or not inside(path, root):
+        return False
+    while path != root:
+        bare = all(os.path.lexists(f"{path}/{name}") for name in ("HEAD", "objects", "refs"))
+        if bare or os.path.lexists(f"{path}/.git"):
+            return False
+        path = path.rpartition("/")[0]
+    return True
+
+
 @dataclass(frozen=True)
 class Workspace:
     """The folders kcode works in, and how names are resolved.
@@ -81,6 +94,7 @@ class Workspace:
         extra: added working directories; absolute.
         resolve: follows every link of an absolute path, also where its end does not exist.
         links: how many names a regular file has.
+        same_repository: whether a resolved folder below a resolved working directory belongs to its repository.
         also_readable: absolute folders that may be read, and only read, without asking.
     """
 
@@ -90,6 +104,7 @@ class Workspace:
     resolve: Callable[[str], str] = field(default=os.path.realpath, compare=False)
     links: Callable[[str], int] = field(default=link_count, compare=False)
     also_readable: tuple[str, ...] = ()
+    same_repository: Callable[[str, str], bool] = field(default=plainly_below, compare=False)
 
     @cached_property
     def folders(self) -> tuple[str, ...]:

@@ -6,9 +6,11 @@ from urllib.parse import urlsplit
 
 from kcode.permissions import modes
 from kcode.permissions.command_policy import decide_command
+from kcode.permissions.command_rules import forbids
 from kcode.permissions.path_policy import decide_path
 from kcode.permissions.paths import Workspace
 from kcode.permissions.rules import Behaviour, RuleSet, matches_host, matches_named
+from kcode.permissions.shell_script import Word
 from kcode.permissions.verdict import Verdict, by_rule
 from kcode.types.events import Mode
 from kcode.types.tool import CommandNeed, NamedNeed, Need, PathNeed, UrlNeed
@@ -89,8 +91,20 @@ def _host(url: str) -> str:
         return ""
 
 
+def _as_command(need: NamedNeed, rules: RuleSet) -> Verdict | None:
+    """A rule against `git push` as a command holds for the tool that runs git as well."""
+    words = tuple(Word(w, w) for w in ("git", need.spec))
+    for behaviour in _BEHAVIOURS[:2]:
+        for rule in rules.of(behaviour, "Bash"):
+            if not rule.everything and forbids(rule, words):
+                return by_rule(behaviour, rule, " ".join(w.text for w in words))
+    return None
+
+
 def _decide_named(need: NamedNeed, mode: Mode, rules: RuleSet) -> Verdict:
     shown = f"{need.tool}({need.spec})" if need.spec else need.tool
+    if need.tool == "Git" and (found := _as_command(need, rules)):
+        return found
     for behaviour in _BEHAVIOURS:
         for rule in getattr(rules, behaviour):
             if matches_named(rule, need.tool, need.spec):

@@ -3,10 +3,11 @@ from pathlib import Path
 import pytest
 from permission_cases import NO_RULES, WORKSPACE, bash_rules, decision_on, verdict_on
 
+from kcode.permissions.paths import Workspace
 from kcode.permissions.policy import decide, explain
 from kcode.permissions.rules import parse_rules
 from kcode.types.events import Mode
-from kcode.types.tool import NamedNeed, PathNeed, UrlNeed
+from kcode.types.tool import CommandNeed, NamedNeed, PathNeed, UrlNeed
 
 DENY_CURL = bash_rules(deny=["curl:*"])
 
@@ -216,3 +217,35 @@ def test_an_explanation_is_plain_data() -> None:
     assert shown["part"] == "curl x"
     assert shown["rule"] == "Bash(curl:*)"
     assert shown["source"] == "user"
+
+
+def test_rules_about_git_commands_hold_for_the_git_tool() -> None:
+    rules = bash_rules(ask=["git commit:*"], deny=["git restore:*"], allow=["*"])
+    assert decide(NamedNeed("Git", "restore"), "bypassPermissions", rules, WORKSPACE).decision == "deny"
+    assert decide(NamedNeed("Git", "commit"), "bypassPermissions", rules, WORKSPACE).decision == "ask"
+    assert decide(NamedNeed("Git", "status", safe=True), "default", rules, WORKSPACE).decision == "allow"
+    assert (
+        decide(
+            NamedNeed("Git", "status", safe=True), "default", parse_rules(deny=["Bash"]), WORKSPACE
+        ).decision
+        == "allow"
+    )
+
+
+def test_git_runs_by_rule_in_a_folder_only_if_no_other_repository_begins_there(tmp_path: Path) -> None:
+    (tmp_path / "plain" / "deep").mkdir(parents=True)
+    (tmp_path / "nested" / ".git").mkdir(parents=True)
+    for name in ("HEAD", "objects", "refs"):
+        (tmp_path / "bare" / name).mkdir(parents=True)
+    workspace = Workspace(str(tmp_path), str(tmp_path / "home"))
+
+    def on(folder: str, command: str = "git status") -> str:
+        need = CommandNeed(command, tmp_path / folder)
+        return decide(need, "default", bash_rules(allow=["git status:*"]), workspace).decision
+
+    assert on("plain") == "allow"
+    assert on("plain/deep") == "allow"
+    assert on("nested") == "ask"
+    assert on("bare") == "ask"
+    assert on("missing") == "ask"
+    assert on(".", "cd plain && git status") == "ask"
