@@ -135,7 +135,7 @@ def read_head(folder: Path) -> str | None:
                 git = place / git.read_text(errors="surrogateescape").removeprefix("gitdir:").strip()
             text = (git / "HEAD").read_text(errors="surrogateescape").strip()
         except (OSError, ValueError):
-            if git.exists():
+            if os.path.lexists(git):
                 return ""
             continue
         if text.startswith("ref:"):

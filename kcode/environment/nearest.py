@@ -1,5 +1,6 @@
 """The files whose names come nearest to one that is not there."""
 
+import contextlib
 import difflib
 import os
 import time
@@ -31,10 +32,10 @@ def nearest_names(wanted: Path, root: Path, count: int = 3) -> Sequence[str]:
 
 def _candidates(wanted: Path, root: Path) -> Iterator[Path]:
     folder = wanted.parent
-    while not folder.is_dir() and folder != folder.parent:
+    while not os.path.isdir(folder) and folder != folder.parent:  # noqa: PTH112 - that of Path raises for long names
         folder = folder.parent
     seen = 0
-    with os.scandir(folder) as entries:
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             yield Path(entry.path)
             seen += 1

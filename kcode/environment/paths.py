@@ -116,6 +116,10 @@ def _there(path: Path) -> bool:
     return True
 
 
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - that of Path raises where looking is not allowed
+
+
 def _resolved(path: Path, root: Path, folders: Sequence[Path], repair: Repair | None) -> ResolvedPath:
     real = Path(os.path.realpath(path))
     return ResolvedPath(path, real, shown_path(path, root), is_inside(real, (root, *folders)), repair)
@@ -263,7 +267,7 @@ def _folded(name: str) -> str:
 
 
 def _missing(text: str, path: Path, root: Path) -> str:
-    blocked = next((p for p in path.parents if _there(p) and not p.is_dir()), None)
+    blocked = next((p for p in path.parents if _there(p) and not _is_folder(p)), None)
     if blocked is not None:
         return f"{shown_path(path, root)} cannot exist: {shown_path(blocked, root)} is a file, not a folder."
     names = nearest_names(path, root)
