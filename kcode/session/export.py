@@ -40,7 +40,9 @@ def _message(
 ) -> Iterator[str]:
     match message:
         case UserMessage():
-            heading = {"user": "User", "harness": "kcode", "shell": "User (shell)"}[message.origin]
+            heading = {"user": "User", "harness": "kcode", "shell": "User (shell)", "memory": "Instructions"}[
+                message.origin
+            ]
             yield f"## {heading}"
             yield message.text
             yield from (f"*({part.type})*" for part in message.parts if part.type != "text")

@@ -1,6 +1,7 @@
 """The state of a conversation is a fold over its durable events."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import assert_never
 
 from kcode.session.settle import Openings, lost_result
@@ -33,10 +34,12 @@ from kcode.types.events import (
     ToolStarted,
     TurnEnded,
     TurnStarted,
+    Uncompacted,
     Undone,
 )
 from kcode.types.messages import AssistantMessage, Message, ToolCall, ToolMessage, Usage
 from kcode.types.model import ToolSpec
+from kcode.types.state import CallRecord, Changed
 
 
 class Fold:
@@ -51,6 +54,8 @@ class Fold:
         model: the model in use, "" before one was named.
         window: its context window in tokens, 0 before one was named.
         mode: the permission mode, None before one was set.
+        shapes: how often requests changed other than by growing.
+        window_learnt: the window that a refusal taught, 0 if none did.
     """
 
     def __init__(self, agent: str = "main") -> None:
@@ -59,6 +64,8 @@ class Fold:
         self.model: str = ""
         self.window: int = 0
         self.mode: Mode | None = None
+        self.shapes = 0
+        self.window_learnt = 0
         self._system = ""
         self._tools: tuple[ToolSpec, ...] = ()
         self._open = Openings()
@@ -72,7 +79,12 @@ class Fold:
         self._reasoning_before = 0
         self._reshaped = 0
         self._compactions: list[Compacted] = []
-        self._journal: list[tuple[int, ToolFinished | TodosSet]] = []
+        self._media_dropped: set[int] = set()
+        self._shortened: dict[int, str] = {}
+        self._pinned: set[str] = set()
+        self._calls: dict[str, CallRecord] = {}
+        self._uncompacted = False
+        self._journal: list[tuple[int, ToolFinished | TodosSet | Compacted]] = []
         """What undo has to forget again, with the length of the transcript when it happened."""
         self._waiting: list[ToolCall] = []
         self._answers: dict[str, ToolMessage] = {}
@@ -111,6 +123,31 @@ class Fold:
     def reasoning_before(self) -> int:
         """Reasoning of messages before this position is sent as an empty text."""
         return self._reasoning_before
+
+    @property
+    def media_dropped(self) -> AbstractSet[int]:
+        """Positions of messages whose pictures and videos are sent as a note."""
+        return self._media_dropped
+
+    @property
+    def shortened(self) -> Mapping[int, str]:
+        """By position: the text that stands for an overlong message of the user."""
+        return self._shortened
+
+    @property
+    def pinned(self) -> AbstractSet[str]:
+        """Call ids of results that the person wants to keep in view."""
+        return self._pinned
+
+    @property
+    def calls(self) -> Mapping[str, CallRecord]:
+        """By call id: the settled calls, in the order in which they ended."""
+        return self._calls
+
+    @property
+    def uncompacted(self) -> bool:
+        """Whether the person took the last compaction back."""
+        return self._uncompacted
 
     @property
     def compacted(self) -> Compacted | None:
@@ -155,7 +192,7 @@ class Fold:
                 self._turn(event)
             case PromptSet() | ModelChanged() | ModeChanged():
                 self._set(event)
-            case ContextTrimmed() | Compacted():
+            case ContextTrimmed() | Compacted() | Uncompacted():
                 self._shrink(event)
             case Undone() | Cleared():
                 self._cut(event)
@@ -207,6 +244,7 @@ class Fold:
             case ToolFinished():
                 self._open.finish(event.call_id)
                 self.totals.count_changes(event)
+                self._calls[event.call_id] = _record(event)
                 if event.seen:
                     self._journal.append((len(self._transcript), event))
                     self._remember(event)
@@ -214,7 +252,7 @@ class Fold:
                 self._journal.append((len(self._transcript), event))
                 self._remember(event)
 
-    def _remember(self, event: ToolFinished | TodosSet) -> None:
+    def _remember(self, event: ToolFinished | TodosSet | Compacted) -> None:
         if isinstance(event, TodosSet):
             self._todos = event.todos
             return
@@ -234,28 +272,56 @@ class Fold:
             case PromptSet():
                 self._system, self._tools = event.system, event.tools
             case ModelChanged():
-                self.model, self.window = event.model, event.window
+                self.model, self.window, self.window_learnt = event.model, event.window, 0
             case ModeChanged():
                 self.mode = event.mode
                 return
-        self._reshaped = len(self._transcript)
+        self._reshape()
 
-    def _shrink(self, event: ContextTrimmed | Compacted) -> None:
+    def _reshape(self) -> None:
         self._reshaped = len(self._transcript)
-        if isinstance(event, Compacted):
-            upto = min(event.upto, len(self._transcript))
-            self._compactions.append(event if upto == event.upto else event.model_copy(update={"upto": upto}))
-            return
+        self.shapes += 1
+
+    def _shrink(self, event: ContextTrimmed | Compacted | Uncompacted) -> None:
+        match event:
+            case Compacted():
+                self._reshape()
+                upto = min(event.upto, len(self._transcript))
+                event = event if upto == event.upto else event.model_copy(update={"upto": upto})
+                self._compactions.append(event)
+                self._uncompacted = False
+                if event.seen:
+                    self._journal.append((len(self._transcript), event))
+                    self._remember(event)
+            case Uncompacted():
+                self._reshape()
+                self._uncompacted = bool(self._compactions)
+                del self._compactions[-1:]
+            case ContextTrimmed():
+                self._trim(event)
+
+    def _trim(self, event: ContextTrimmed) -> None:
+        if event.hidden or event.reasoning_before or event.media or event.shortened:
+            self._reshape()
         self._hidden.update({hidden.call_id: hidden.placeholder for hidden in event.hidden})
         self._reasoning_before = max(self._reasoning_before, event.reasoning_before)
+        self._media_dropped.update(event.media)
+        self._shortened.update({shortened.position: shortened.text for shortened in event.shortened})
+        self._pinned.update(event.pinned)
+        self._pinned.difference_update(event.unpinned)
+        self.window_learnt = event.window or self.window_learnt
 
     def _cut(self, event: Undone | Cleared) -> None:
         if isinstance(event, Cleared):
             self._restart()
+            self.shapes += 1
             return
         upto = max(event.upto, 0)
         del self._transcript[upto:]
-        self._reshaped = len(self._transcript)
+        self._reshape()
+        self._media_dropped = {position for position in self._media_dropped if position < upto}
+        self._shortened = {position: text for position, text in self._shortened.items() if position < upto}
+        self._calls = {call_id: self._calls[call_id] for call_id in self._said() if call_id in self._calls}
         self._reasoning_before = min(self._reasoning_before, len(self._transcript))
         self._compactions = [c for c in self._compactions if c.upto <= upto]
         self._journal = [(length, entry) for length, entry in self._journal if length < upto]
@@ -263,6 +329,9 @@ class Fold:
         for _, entry in self._journal:
             self._remember(entry)
         self._reopen()
+
+    def _said(self) -> Iterable[str]:
+        return (c.id for m in self._transcript if isinstance(m, AssistantMessage) for c in m.tool_calls)
 
     def _reopen(self) -> None:
         """Find the calls that lost their results to the cut."""
@@ -276,6 +345,20 @@ class Fold:
         for message in answers:
             if isinstance(message, ToolMessage):
                 self._answer(message)
+
+
+def _record(event: ToolFinished) -> CallRecord:
+    changed = tuple(Changed(c.path, c.added, c.removed, c.after) for c in event.changes)
+    outline, spill = event.details.get("outline"), event.details.get("spill")
+    return CallRecord(
+        event.name,
+        event.title,
+        event.status,
+        event.seen,
+        changed,
+        outline if isinstance(outline, str) else "",
+        spill if isinstance(spill, str) else "",
+    )
 
 
 def fold(events: Iterable[Event], agent: str = "main") -> Fold:

@@ -222,12 +222,35 @@ class Hidden(Value):
     placeholder: str
 
 
+class Shortened(Value):
+    """A message at a position of the transcript of which the model sees only `text` from now on."""
+
+    position: int
+    text: str
+
+
 class ContextTrimmed(EventBase):
-    """Old tool results are hidden, and the reasoning before message `reasoning_before` is emptied."""
+    """What the model sees of earlier messages became less; the messages themselves stay in the log.
+
+    Attributes:
+        hidden: tool results that are replaced by a placeholder.
+        reasoning_before: the reasoning of messages before this position is emptied.
+        media: positions of messages whose pictures and videos are replaced by a note.
+        shortened: messages of the user of which only the beginning and the end are shown.
+        pinned: call ids of results that the person wants to keep in view; `unpinned` takes that back.
+        window: the window in tokens that the server's refusal of a request taught, 0 if it taught none.
+        tokens_before: the estimate before, in tokens.
+        tokens_after: the estimate after, in tokens.
+    """
 
     type: Literal["context_trimmed"] = "context_trimmed"
     hidden: tuple[Hidden, ...] = ()
     reasoning_before: int = 0
+    media: tuple[int, ...] = ()
+    shortened: tuple[Shortened, ...] = ()
+    pinned: tuple[str, ...] = ()
+    unpinned: tuple[str, ...] = ()
+    window: int = 0
     tokens_before: int = 0
     tokens_after: int = 0
 
@@ -236,16 +259,33 @@ class Compacted(EventBase):
     """The messages before position `upto` are replaced by `summary` in requests.
 
     `keep` lists positions before `upto` that stay verbatim. Position 0 is the transcript's first message.
+
+    Attributes:
+        ledger: what kcode itself put down of the replaced messages; it stands below the summary.
+        attached: messages that show the newest views of files in work, after the summary.
+        seen: what those views show.
+        fallback: whether the summary was written without the model.
+        hard: whether messages were dropped because nothing else made room; the summary is the earlier one.
     """
 
     type: Literal["compacted"] = "compacted"
     upto: int
     summary: str
     keep: tuple[int, ...] = ()
+    ledger: str = ""
+    attached: tuple[Message, ...] = ()
+    seen: tuple[FileSeen, ...] = ()
+    hard: bool = False
     trigger: Literal["auto", "manual"] = "auto"
     fallback: bool = False
     tokens_before: int = 0
     tokens_after: int = 0
+
+
+class Uncompacted(EventBase):
+    """The last compaction is taken back: requests carry again what it replaced."""
+
+    type: Literal["uncompacted"] = "uncompacted"
 
 
 class Undone(EventBase):
@@ -321,6 +361,7 @@ Event: TypeAlias = (
     | Retrying
     | ContextTrimmed
     | Compacted
+    | Uncompacted
     | Undone
     | Cleared
     | ModelChanged

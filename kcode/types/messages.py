@@ -84,11 +84,14 @@ class Usage(Value):
 
 
 class UserMessage(Value):
-    """What the user, or the harness in the user's place, says."""
+    """What the user, or the harness in the user's place, says.
+
+    `memory` is the text of instruction files; requests carry it also after a compaction.
+    """
 
     role: Literal["user"] = "user"
     parts: tuple[Annotated[TextPart | ImagePart | VideoPart, Field(discriminator="type")], ...]
-    origin: Literal["user", "harness", "shell"] = "user"
+    origin: Literal["user", "harness", "shell", "memory"] = "user"
 
     @property
     def text(self) -> str:

@@ -36,6 +36,7 @@ from kcode.types.events import (
     ToolStarted,
     TurnEnded,
     TurnStarted,
+    Uncompacted,
     Undone,
 )
 from kcode.types.messages import AssistantMessage, Message, ToolMessage, UserMessage
@@ -55,6 +56,9 @@ REMEMBERED = 30
 _Streamed: TypeAlias = TextDelta | ThinkingDelta | CallDelta | StepStarted | StepEnded | Retrying
 _Call: TypeAlias = ToolStarted | ToolProgress | ToolFinished | TodosSet | PermissionDecided
 _Around: TypeAlias = TurnStarted | TurnEnded | Notice | AgentStarted | AgentFinished
+_Session: TypeAlias = (
+    PromptSet | ContextTrimmed | Compacted | Uncompacted | Undone | Cleared | ModelChanged | ModeChanged
+)
 _STREAMED = (TextDelta, ThinkingDelta, CallDelta, StepStarted, StepEnded, Retrying)
 _CALL = (ToolStarted, ToolProgress, ToolFinished, TodosSet, PermissionDecided)
 _AROUND = (TurnStarted, TurnEnded, Notice, AgentStarted, AgentFinished)
@@ -284,15 +288,15 @@ class Feed:
             case _:
                 assert_never(event)
 
-    def _session(
-        self, event: PromptSet | ContextTrimmed | Compacted | Undone | Cleared | ModelChanged | ModeChanged
-    ) -> None:
+    def _session(self, event: _Session) -> None:
         match event:
             case Compacted():
                 self.status.used = event.tokens_after
                 self.print(turn.compacted(self._canvas, event, self.columns))
             case ContextTrimmed():
                 self.print(turn.trimmed(self._canvas, event, self.columns))
+            case Uncompacted():
+                self.note("The last summary was taken back; the messages before it are in view again.")
             case Undone():
                 self.note("The conversation was taken back to an earlier point.")
             case Cleared():

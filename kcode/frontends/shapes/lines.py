@@ -83,8 +83,8 @@ class SessionLines:
             case Retrying():
                 said = sanitise(event.message)
                 yield self._paint("33", f"! {said} Attempt {event.attempt + 1} in {event.delay:.1f} s.")
-            case ContextTrimmed():
-                yield self._paint("2", f"  {len(event.hidden)} old tool results hidden to save room")
+            case ContextTrimmed(hidden=hidden) if hidden:
+                yield self._paint("2", f"  {len(hidden)} old tool results hidden to save room")
             case Compacted():
                 yield self._paint("2", "  the older conversation was summarised to save room")
             case Notice():

@@ -40,11 +40,11 @@ def ended(canvas: Canvas, event: TurnEnded, columns: int) -> str:
         )
     if event.error is not None:
         hint = " It may work if you try again." if event.error.transient else ""
-        return "\n" + below(canvas, f"{event.error.message}{hint}", columns, "red")
+        return below(canvas, f"{event.error.message}{hint}", columns, "red")
     if event.stop_reason == "end_turn" and not event.note:
         return ""
     words = event.note or f"The turn ended early: {event.stop_reason.replace('_', ' ')}."
-    return "\n" + below(canvas, words, columns, "yellow")
+    return below(canvas, words, columns, "yellow")
 
 
 def retrying(canvas: Canvas, event: Retrying, columns: int, *, shown: bool) -> str:
@@ -70,6 +70,8 @@ def compacted(canvas: Canvas, event: Compacted, columns: int) -> str:
 
 def trimmed(canvas: Canvas, event: ContextTrimmed, columns: int) -> str:
     """Draw that old tool results were hidden from the model."""
+    if not event.hidden:
+        return below(canvas, f"Older parts of the conversation set aside{_sizes(event)}.", columns, "dim")
     return below(canvas, f"{len(event.hidden)} old tool results set aside{_sizes(event)}.", columns, "dim")
 
 
