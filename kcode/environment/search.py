@@ -1,6 +1,7 @@
 """Finding files and text with ripgrep."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import sys
@@ -63,6 +64,7 @@ class LocalSearch:
 
     async def grep(self, query: GrepQuery) -> Found:
         """Search text; raises ToolError for a bad pattern."""
+        _refuse_unsearchable(query.pattern + query.glob + query.type)
         folder = await self._folder(query.path)
         options = [*_grep_options(query), f"--regexp={query.pattern}"]
         done = await self._run(options, query.path, folder, query.glob)
@@ -74,8 +76,10 @@ class LocalSearch:
 
     async def glob(self, pattern: str, path: Path) -> Found:
         """List files whose path relative to `path` matches, the newest first."""
-        if await self._folder(path / pattern) == path / pattern:
-            pattern = f"{pattern.rstrip('/')}/**"
+        _refuse_unsearchable(pattern)
+        with contextlib.suppress(OSError):
+            if (await self._files.stat(path / pattern)).kind == "directory":
+                pattern = f"{pattern.rstrip('/')}/**"
         folder = await self._folder(path)
         done = await self._run(["--files", "--null"], path, folder, pattern)
         self._check(done)
@@ -132,6 +136,15 @@ class LocalSearch:
         if done.cut:
             return "there is more than can be taken in; narrow it with path or glob, or a closer pattern"
         return ""
+
+
+def _refuse_unsearchable(text: str) -> None:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise ToolError("The pattern holds half of a character. Write the character as a whole.") from None
+    if "\0" in text:
+        raise ToolError("The pattern holds a NUL character, which no text file or name has.")
 
 
 def escape_lines(text: str) -> str:

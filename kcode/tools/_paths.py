@@ -3,7 +3,7 @@
 import errno
 
 from kcode.screen.names import escape_name
-from kcode.types.environment import Environment, ResolvedPath
+from kcode.types.environment import Environment, Files, FileStat, ResolvedPath
 from kcode.types.errors import ToolError
 
 _WORDS = {
@@ -28,6 +28,14 @@ _WORDS = {
 def path_rule(tool: str, place: ResolvedPath) -> str:
     """Return the permission rule that names one file: relative to the root, or absolute with two slashes."""
     return f"{tool}({place.shown if not place.shown.startswith('/') else f'/{place.shown}'})"
+
+
+async def look(files: Files, place: ResolvedPath) -> FileStat:
+    """Say what is there; raises ToolError where the system does not tell."""
+    try:
+        return await files.stat(place.path)
+    except OSError as error:
+        raise ToolError(explain(error, place, "read")) from error
 
 
 async def confirm(environment: Environment, place: ResolvedPath) -> None:

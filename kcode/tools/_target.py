@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from kcode.editing.encoding import Decoded, EncodingRefusedError, encode
+from kcode.editing.encoding import Decoded, EncodingRefusedError, encode, readable
 from kcode.tools._change import Change
 from kcode.tools._paths import confirm, explain
 from kcode.tools._text import binary_kind, decode_text
@@ -43,7 +43,10 @@ class Target:
 
     def encode(self, text: str) -> bytes:
         """Return the bytes of a new text; raises ToolError for what the file's encoding cannot hold."""
-        return encode(self.file, self.data, text)
+        try:
+            return encode(self.file, self.data, text)
+        except EncodingRefusedError as error:
+            raise ToolError(readable(str(error))) from error
 
 
 async def load(files: Files, place: ResolvedPath, state: State) -> Target:

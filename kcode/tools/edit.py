@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, Field
 
 from kcode import registry
+from kcode.editing.encoding import readable
 from kcode.editing.endings import open_text
 from kcode.editing.ladder import edit_all
 from kcode.editing.outcome import Edit as Wanted
@@ -110,10 +111,8 @@ def _planned(target: Target, wanted: Sequence[Wanted]) -> _Plan:
     try:
         outcomes = edit_all(text, wanted)
     except EditRefused as refusal:
-        changed = f"{place.shown} changed since you read it. " if target.stale else ""
-        raise ToolError(
-            f"{changed}{place.shown}: {refusal}" if not changed else f"{changed}{refusal}"
-        ) from refusal
+        start = f"{place.shown} changed since you read it." if target.stale else f"{place.shown}:"
+        raise ToolError(readable(f"{start} {refusal}")) from refusal
     if target.stale and any(one.rung != "exact" for one in outcomes.each):
         raise ToolError(_stale(target, outcomes))
     data = target.encode(outcomes.text)

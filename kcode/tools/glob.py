@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from pydantic import BaseModel, Field
 
 from kcode import registry
-from kcode.tools._paths import folder_rule, spelled
+from kcode.tools._paths import folder_rule, look, spelled
 from kcode.types.errors import ToolError
 from kcode.types.tool import (
     Access,
@@ -39,7 +39,7 @@ async def prepare(args: Glob, context: PrepareContext) -> Invocation:
         )
     start = PurePosixPath(args.path.strip() or ".") / below
     place = await context.environment.resolve(str(start))
-    if (await context.environment.files.stat(place.path)).kind != "directory":
+    if (await look(context.environment.files, place)).kind != "directory":
         raise ToolError(f"{place.shown} is not a folder. Give the folder as path and the name as pattern.")
 
     async def run(context: ToolContext) -> ToolOutput:

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from kcode import registry
-from kcode.tools._paths import folder_rule, spelled
+from kcode.tools._paths import folder_rule, look, spelled
 from kcode.types.environment import Found, GrepQuery, ResolvedPath
 from kcode.types.errors import ToolError
 from kcode.types.messages import Repair
@@ -54,7 +54,7 @@ async def prepare(args: Grep, context: PrepareContext) -> Invocation:
             "The pattern is empty. Give the regular expression to look for; Glob lists files by name."
         )
     place = await context.environment.resolve(args.path.strip() or ".")
-    if (await context.environment.files.stat(place.path)).kind == "special":
+    if (await look(context.environment.files, place)).kind == "special":
         raise ToolError(
             f"{place.shown} is a device, pipe, socket or file of the kernel; it cannot be searched."
         )
