@@ -62,6 +62,8 @@ class FakeConversation:
     """Emits events as the engine would."""
 
     def __init__(self, options: Any, frontend: Any) -> None:
+        from kcode.config.layers import Loaded
+        from kcode.config.schema import Settings
         from kcode.types.connection import Connection
         from kcode.types.model import ModelInfo
 
@@ -72,6 +74,10 @@ class FakeConversation:
         self.mode: Any = "default"
         self.session_id = "s1"
         self.connection = Connection("http://127.0.0.1/v1")
+        line = (
+            {"type": "command", "command": os.environ["FAKE_STATUS"]} if "FAKE_STATUS" in os.environ else None
+        )
+        self.loaded = Loaded(Settings.model_validate({"statusLine": line}), self.root)
         self.steered: list[str] = []
         self.task: asyncio.Task[Any] | None = None
         self.heard: list[str] = []
@@ -79,6 +85,9 @@ class FakeConversation:
     @property
     def busy(self) -> bool:
         return self.task is not None
+
+    def cost(self) -> dict[str, Any]:
+        return {"usd": 0.5, "api_ms": 1200}
 
     def commands(self) -> Sequence[Any]:
         from kcode.types.command import Command

@@ -378,13 +378,22 @@ def test_shift_tab_goes_through_the_modes(start: Start) -> None:
     terminal.wait_gone("plan mode")
 
 
+def test_a_status_line_of_ones_own_stands_below(start: Start) -> None:
+    script = 'python3 -c \'import json,sys; d = json.load(sys.stdin); print(d["model"]["id"], d["cost"])\''
+    terminal = start(environ={"FAKE_STATUS": f"printf '\\033[31mown '; {script}"})
+    terminal.wait_for("own fake-k2 {'total_cost_usd': 0.5")
+
+
 def test_history_outlives_the_program(start: Start) -> None:
     first = start()
     first.line("remember me")
     first.wait_for("You said: remember me")
+    first.wait_gone("Esc to interrupt")
+    first.settle()
     first.send("\x04")
     first.wait_end()
     second = start()
+    second.settle()
     second.send("\x1b[A")
     second.until(lambda: second.prompt_line == f"{SIGN} remember me", "the earlier prompt")
 

@@ -98,7 +98,7 @@ async def test_without_trust_the_folder_does_not_count(folder: Path, answer: str
 async def test_a_vendor_a_key_and_a_model_are_kept(folder: Path) -> None:
     person = Person(VENDORS["moonshot"].label, "sk-secret", "kimi-k2")
     hello, notes = welcome(folder, person, ["kimi-k1", "kimi-k2"])
-    assert await hello.connect(Options(cwd=folder))
+    assert await hello.set_up()
     home = folder.parent / "home"
     assert json.loads((home / "settings.json").read_text()) == {"vendor": "moonshot", "model": "kimi-k2"}
     assert Credentials(Home(home)).get("moonshot") == "sk-secret"
@@ -111,7 +111,7 @@ async def test_a_vendor_a_key_and_a_model_are_kept(folder: Path) -> None:
 async def test_a_server_of_ones_own_needs_no_key(folder: Path) -> None:
     person = Person("Another = 127.0.0.1:8000", "No", "local")
     hello, notes = welcome(folder, person, ["local"])
-    assert await hello.connect(Options(cwd=folder))
+    assert await hello.set_up()
     settings = json.loads((folder.parent / "home" / "settings.json").read_text())
     assert settings == {"baseUrl": "http://127.0.0.1:8000/v1", "model": "local"}
     assert "asked http://127.0.0.1:8000/v1 with " in notes
@@ -120,7 +120,7 @@ async def test_a_server_of_ones_own_needs_no_key(folder: Path) -> None:
 async def test_a_key_that_is_refused_is_not_kept(folder: Path) -> None:
     person = Person(VENDORS["moonshot"].label, "wrong", "Choose again", None)
     hello, notes = welcome(folder, person, ModelError("The key was refused.", kind="auth"))
-    assert not await hello.connect(Options(cwd=folder))
+    assert not await hello.set_up()
     assert "The key was refused." in notes
     assert not (folder.parent / "home").exists()
 
@@ -128,13 +128,5 @@ async def test_a_key_that_is_refused_is_not_kept(folder: Path) -> None:
 async def test_a_broken_address_is_asked_for_again(folder: Path) -> None:
     person = Person("Another = ftp://x", None)
     hello, notes = welcome(folder, person)
-    assert not await hello.connect(Options(cwd=folder))
+    assert not await hello.set_up()
     assert any("address" in note for note in notes)
-
-
-async def test_what_is_set_up_is_not_asked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KCODE_BASE_URL", "http://127.0.0.1:9/v1")
-    person = Person()
-    hello, _ = welcome(folder, person)
-    assert await hello.connect(Options(cwd=folder))
-    assert person.asked == []

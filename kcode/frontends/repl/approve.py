@@ -1,5 +1,6 @@
 """Whether a call may run: the whole of it above, the answers in the place of the prompt."""
 
+import sys
 from collections.abc import Awaitable, Callable
 
 from kcode.frontends.repl.feed import Feed
@@ -32,7 +33,7 @@ class Approver:
 
     async def decide(self, request: PermissionRequest) -> Decision:
         """Show a call and ask; Esc stops the turn."""
-        self._feed.print(self._preview(request))
+        self._feed.keep(request.invocation.title, self._preview(request))
         if request.agent == "main":
             self._feed.announced = request.call_id
         edits = request.invocation.kind in {"edit", "delete", "move"} and request.agent == "main"
@@ -76,7 +77,7 @@ class Approver:
             return f"{who}Run this command?"
         return f"{who}Allow this?"
 
-    def _preview(self, request: PermissionRequest) -> str:
+    def _preview(self, request: PermissionRequest) -> tools.Shown:
         """Draw the whole call: nothing that would happen may be out of sight."""
         canvas, columns, invocation = self._canvas, self._feed.columns, request.invocation
         commands = [need for need in invocation.needs if isinstance(need, CommandNeed)]
@@ -95,7 +96,10 @@ class Approver:
         if not commands and not invocation.diff:
             drawn = canvas.draw(styled("\n".join(_needs(invocation)), "dim"), width=max(1, columns - 6))
             text += indented(drawn, "     ", "     ")
-        return text + diff.draw(canvas, invocation.diff, columns, limit=WHOLE)
+        text += diff.draw(canvas, invocation.diff, columns, limit=WHOLE, whole=True)
+        long = len(diff.parse(invocation.diff)) > WHOLE
+        full = diff.draw(canvas, invocation.diff, columns, limit=sys.maxsize, whole=True) if long else ""
+        return tools.Shown(text, full)
 
 
 def _answers(request: PermissionRequest, *, edits: bool) -> list[tuple[Choice, str]]:

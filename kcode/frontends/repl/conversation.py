@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeAlias
 
+from kcode.config.layers import Loaded
 from kcode.config.options import Options
 from kcode.types.command import Command, CommandResult, SessionSummary
 from kcode.types.connection import Connection
@@ -10,7 +11,7 @@ from kcode.types.environment import CommandResult as ShellResult
 from kcode.types.events import Mode, TurnEnded
 from kcode.types.frontend import Frontend
 from kcode.types.messages import ImagePart
-from kcode.types.model import ModelInfo
+from kcode.types.model import JsonObject, ModelInfo
 from kcode.types.state import State
 
 
@@ -38,6 +39,11 @@ class Conversation(Protocol):
         ...
 
     @property
+    def loaded(self) -> Loaded:
+        """The settings in force."""
+        ...
+
+    @property
     def busy(self) -> bool:
         """Whether a turn runs."""
         ...
@@ -45,6 +51,10 @@ class Conversation(Protocol):
     @property
     def connection(self) -> Connection:
         """The endpoint in use."""
+        ...
+
+    def cost(self) -> JsonObject:
+        """Money, time and tokens of this session."""
         ...
 
     def commands(self) -> Sequence[Command]:

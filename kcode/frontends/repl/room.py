@@ -59,6 +59,8 @@ class Room:
             repaint=self.stage.repaint,
             edit=lambda: self.spawn(self._edit()),
         )
+        self.farewell: Callable[[], str] = str
+        """Returns the last line that is printed."""
         self.closing: list[Callable[[], Awaitable[None]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._fading: asyncio.TimerHandle | None = None
@@ -85,6 +87,7 @@ class Room:
             with contextlib.suppress(OSError, TimeoutError):
                 await asyncio.wait_for(self._close(), LAST)
                 self.stage.flush()
+                self.stage.print(self.farewell())
 
     def leave(self, status: int = 0) -> None:
         """End with an exit status."""

@@ -13,13 +13,15 @@ from kcode.frontends.repl.live import Live
 from kcode.frontends.repl.opening import default_opener
 from kcode.frontends.repl.picker import pick
 from kcode.frontends.repl.questions import ask
-from kcode.frontends.repl.render.canvas import Canvas, safe
+from kcode.frontends.repl.render.canvas import Canvas, safe, styled
 from kcode.frontends.repl.room import Room
+from kcode.frontends.repl.status_command import StatusCommand, snapshot
 from kcode.frontends.repl.talk import Talk
 from kcode.frontends.repl.welcome import Welcome
-from kcode.types.errors import KcodeError
+from kcode.types.errors import KcodeError, NoConnectionError
 from kcode.types.events import Event, Mode
 from kcode.types.frontend import Decision, PermissionRequest
+from kcode.types.model import JsonObject
 from kcode.types.questions import Question
 
 
@@ -61,11 +63,11 @@ class Session:
         )
         room.closing += [conversation.close, talk.stop]
         self._connect(talk, conversation)
+        room.farewell = lambda: self._farewell(conversation)
         await self._begin(conversation)
         for text in room.early:
             talk.submit(text)
         room.note("")
-        room.spawn(self._branch(conversation))
         await talk.run()
 
     async def _open(self, opener: Opener) -> Conversation | None:
@@ -74,15 +76,14 @@ class Session:
         if options.resume == "":
             options = replace(options, resume=None)
         welcome = Welcome(self._room.dialog, self._feed.note)
-        asked = False
+        if self._room.opener is None:
+            options = await welcome.trust(options)
         while True:
             try:
-                if not asked and self._room.opener is None:
-                    options = await welcome.trust(options)
-                    if not await welcome.connect(options):
-                        return None
-                asked = True
                 return await opener(options, self)
+            except NoConnectionError:
+                if not await welcome.set_up():
+                    return None
             except KcodeError as error:
                 form = Form(
                     "kcode cannot start", (Choice("Try again"), Choice("Leave")), body=safe(str(error))
@@ -106,7 +107,12 @@ class Session:
         actions.todos = self._feed.toggle_todos
         actions.rewind = lambda: talk.submit("/rewind")
         room.dialog.on_interrupt = talk.interrupt
-        talk.after = lambda: room.spawn(self._branch(conversation))
+        own = self._own_status(conversation)
+        talk.after = lambda: room.spawn(self._look(conversation, own))
+        room.spawn(self._look(conversation, own))
+        interval = conversation.loaded.settings.status_line
+        if own is not None and interval is not None and interval.refresh_interval:
+            room.spawn(self._keep_looking(own, interval.refresh_interval))
 
     async def _begin(self, conversation: Conversation) -> None:
         """Pick a stored session if asked to, and show where an earlier conversation stood."""
@@ -119,9 +125,38 @@ class Session:
                     self._feed.note(str(error), "red")
         self._feed.take_up(conversation.state)
 
-    async def _branch(self, conversation: Conversation) -> None:
+    def _farewell(self, conversation: Conversation) -> str:
+        """Say how to go on later, if anything was said."""
+        if not conversation.state.transcript or not self._room.options.persist:
+            return ""
+        words = f"To go on with this conversation: kcode --resume {conversation.session_id}"
+        return self._canvas.draw(styled(words, "dim"), width=self._feed.columns)
+
+    def _own_status(self, conversation: Conversation) -> StatusCommand | None:
+        """Return the person's own status line, if the settings name one."""
+        settings, cwd = conversation.loaded.settings, self._room.options.cwd
+        if settings.status_line is None or settings.disable_all_hooks:
+            return None
+
+        def told() -> JsonObject:
+            return snapshot(conversation, cwd, self._room.status.used, conversation.cost())
+
+        return StatusCommand(settings.status_line.command, cwd, told)
+
+    async def _look(self, conversation: Conversation, own: StatusCommand | None) -> None:
+        """Look at what the status line shows and nobody tells."""
         with contextlib.suppress(KcodeError, OSError, asyncio.TimeoutError):
             self._room.status.branch = safe(await conversation.git_line())
+        if own is not None:
+            await own.refresh()
+            self._room.status.own = own.lines
+        self._room.stage.redraw()
+
+    async def _keep_looking(self, own: StatusCommand, seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            await own.refresh()
+            self._room.status.own = own.lines
             self._room.stage.redraw()
 
     async def _set_mode(self, mode: Mode) -> None:

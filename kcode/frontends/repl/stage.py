@@ -151,7 +151,7 @@ class Stage:
         )
         gap = ConditionalContainer(Window(height=1), Condition(lambda: self.size.rows >= SMALL))
         status = ConditionalContainer(
-            Window(FormattedTextControl(self._status_text), dont_extend_height=True, height=Dimension(max=2)),
+            Window(FormattedTextControl(self._status_text), dont_extend_height=True, height=Dimension(max=3)),
             Condition(lambda: self.size.rows >= SMALL),
         )
         root = HSplit([live, gap, *middle, status], align=VerticalAlign.TOP)

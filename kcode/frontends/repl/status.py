@@ -1,5 +1,6 @@
 """The line at the bottom: mode, model, how full the window is, money, branch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -14,7 +15,8 @@ FULL = 80
 class Status:
     """What the status line shows; `used` and `window` are tokens, `cost` US dollars.
 
-    `note` stands in place of everything for as long as it is set.
+    `own` are the lines of the person's own command, which stand below. `note` stands in place of everything for
+    as long as it is set.
     """
 
     theme: Theme
@@ -25,6 +27,7 @@ class Status:
     cost: float | None = None
     branch: str = ""
     note: str = ""
+    own: Sequence[str] = ()
 
     @property
     def percent(self) -> int:
@@ -53,6 +56,7 @@ class Status:
             if i:
                 line.append(("class:status", f" {self.theme.glyphs.dot} "))
             line.append(part)
+        line += [("class:status", f"\n  {text}") for text in self.own]
         return line
 
     def _mode(self) -> str:

@@ -3,13 +3,12 @@
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeAlias
 
-from kcode.config.connection import clean_url, resolve
+from kcode.config.connection import clean_url
 from kcode.config.credentials import Credentials
 from kcode.config.home import Home, find_home
-from kcode.config.layers import load_settings, project_root
+from kcode.config.layers import project_root
 from kcode.config.options import Options
 from kcode.config.trust import Item, Trust
 from kcode.config.vendors import VENDORS
@@ -62,26 +61,8 @@ class Welcome:
             self._note(str(error))
         return replace(options, trust=True)
 
-    async def connect(self, options: Options) -> bool:
-        """Ask for a model to work with where none is set up; False if the person gives up.
-
-        Raises:
-            ConfigError: the settings are broken.
-        """
-        root = project_root(options.cwd, self._home)
-        loaded = load_settings(
-            options, home=self._home, environ=os.environ, root=root, trusted=self._counts(options, root)
-        )
-        if loaded.settings.api_key_helper or resolve(
-            options, loaded.settings, os.environ, Credentials(self._home)
-        ):
-            return True
-        return await self._first_run()
-
-    def _counts(self, options: Options, root: Path) -> bool:
-        return options.trust or Trust(self._home).standing(root).trusted
-
-    async def _first_run(self) -> bool:
+    async def set_up(self) -> bool:
+        """Ask for a model to work with, where none is set up; False if the person gives up."""
         while True:
             place = await self._place()
             if place is None:

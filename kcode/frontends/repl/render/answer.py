@@ -79,7 +79,8 @@ def highlighted(code: str, language: str) -> Text:
     if not language or language == "text" or len(code) > SLOW:
         return Text(code)
     text = Syntax(code, language, theme=CODE, background_color="default").highlight(code)
-    text.rstrip()
+    # The lexer ends the last line, which the code itself may not.
+    text.right_crop(len(text.plain) - len(code))
     return text
 
 
@@ -87,7 +88,7 @@ def block(canvas: Canvas, piece: Block, columns: int) -> str:
     """Draw a finished block, a blank line before it unless it goes on from the last one."""
     gap = "" if piece.joined else "\n"
     if piece.code:
-        code = highlighted(safe(piece.text), piece.language)
+        code = highlighted(safe(piece.text, whole=True), piece.language)
         return gap + indented(canvas.draw(code, width=columns, wrap=False), "  ")
     return gap + prose(canvas, piece.text, columns)
 
@@ -95,7 +96,7 @@ def block(canvas: Canvas, piece: Block, columns: int) -> str:
 def prose(canvas: Canvas, text: str, columns: int) -> str:
     """Draw Markdown."""
     drawn = canvas.draw(
-        _Markdown(safe(text), code_theme="bw", hyperlinks=False), width=canvas.text_width(columns)
+        _Markdown(safe(text, whole=True), code_theme="bw", hyperlinks=False), width=canvas.text_width(columns)
     )
     return _EDGES.sub("", drawn) + "\n"
 

@@ -99,9 +99,9 @@ _PLAIN = str.maketrans(
 )
 
 
-def safe(text: str) -> str:
-    """Make foreign text safe for the terminal, tabs as blanks."""
-    return sanitise(text).expandtabs(4)
+def safe(text: str, *, whole: bool = False) -> str:
+    """Make foreign text safe for the terminal, tabs as blanks; endless lines are cut unless `whole`."""
+    return (sanitise(text, max_line=None) if whole else sanitise(text)).expandtabs(4)
 
 
 def one_line(text: str, limit: int = 200) -> str:
@@ -117,5 +117,5 @@ def styled(text: str, style: str | Style = "") -> Text:
 
 def indented(text: str, first: str, rest: str = "  ") -> str:
     """Put `first` before the first line and `rest` before the others."""
-    lines = text.rstrip("\n").split("\n")
+    lines = text.removesuffix("\n").split("\n")
     return "".join(f"{first if i == 0 else rest}{line}\n" for i, line in enumerate(lines))

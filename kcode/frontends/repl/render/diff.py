@@ -45,8 +45,10 @@ def parse(diff: str) -> list[DiffLine | None]:
     return lines
 
 
-def draw(canvas: Canvas, diff: str, columns: int, *, limit: int, indent: str = "     ") -> str:
-    """Draw a diff of at most `limit` lines."""
+def draw(
+    canvas: Canvas, diff: str, columns: int, *, limit: int, indent: str = "     ", whole: bool = False
+) -> str:
+    """Draw a diff of at most `limit` lines; `whole` also where a line is endless."""
     lines = parse(diff)
     shown = lines[:limit]
     digits = len(str(max((line.number for line in shown if line), default=0)))
@@ -56,7 +58,7 @@ def draw(canvas: Canvas, diff: str, columns: int, *, limit: int, indent: str = "
             text.append(f"{indent}{' ' * digits} {canvas.glyphs.ellipsis}\n", "dim")
             continue
         text.append(f"{indent}{line.number:>{digits}} ", "dim")
-        text.append(f"{line.sign} {safe(line.text)}\n", STYLE[line.sign])
+        text.append(f"{line.sign} {safe(line.text, whole=whole)}\n", STYLE[line.sign])
     if len(lines) > limit:
         text.append(
             f"{indent}{canvas.glyphs.ellipsis} +{len(lines) - limit} lines (Ctrl-O shows all)\n", "dim"

@@ -56,7 +56,7 @@ def result(
 ) -> Shown:
     """Draw what came of a call; `brief` where its diff stands above already."""
     if event.status == "cancelled":
-        return Shown(_corner(canvas, ["Interrupted"], columns, "yellow"))
+        return Shown(_corner(canvas, ["Stopped"], columns, "yellow"))
     if event.status == "rejected":
         return Shown(_corner(canvas, [one_line(output) or "Not allowed"], columns, "red"))
     if event.status == "failed":
