@@ -2,28 +2,22 @@
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 from kcode.process.environ import clean_environment
 from kcode.process.job import Job
-from kcode.process.limits import Limits, over_memory, process_limit
+from kcode.process.limits import Limits, process_limit
 from kcode.process.output import LIMIT, Output
 from kcode.process.scratch import OUTPUT, Scratch
 from kcode.process.shell import MAX_ARGUMENT, State, command_line, find_shell, read_state, taint
 from kcode.screen.sanitise import Sanitiser, sanitise
 from kcode.types.environment import BackgroundOutput, CommandResult, OnOutput
 
-_LOOK = 0.25
-"""Seconds between looks at what a running command takes of the machine."""
 _CANCEL_WAIT = 0.3
 """Seconds that cancelling waits for a command's end; what takes longer ends behind it."""
 _KEPT = 100
 """Finished background commands whose output can still be asked for."""
-
-_End: TypeAlias = Literal["ended", "detached", "timed out"]
 
 
 class LocalProcesses:
@@ -105,7 +99,11 @@ class LocalProcesses:
             return CommandResult(None, "", job.cwd, background=job.id)
         self._running[job.id] = job
         try:
-            end = await self._watch(job, seconds, notes)
+            end, why = await job.watch(seconds, self._limits)
+            if why:
+                notes.append(f"The command was ended: {why}.")
+            if end in {"timed out", "too much"}:
+                await self._end(job, notes)
             if end == "detached":
                 self._to_background(job)
                 output = job.take_output()
@@ -116,7 +114,7 @@ class LocalProcesses:
             raise
         finally:
             self._running.pop(job.id, None)
-        if end == "ended":
+        if end != "timed out":
             self._carry_over(read_state(state, self._env), notes)
         state.unlink(missing_ok=True)
         status = None if end == "timed out" else job.child.status
@@ -212,33 +210,6 @@ class LocalProcesses:
             self._scratch = Scratch(self._kept)
         return self._scratch.path
 
-    async def _watch(self, job: Job, seconds: float | None, notes: list[str]) -> _End:
-        """Wait for a command's end; end it for time or for what it takes of the machine."""
-        ended = asyncio.ensure_future(job.child.wait())
-        detached = asyncio.ensure_future(job.detached.wait())
-        waited = {ended} if seconds is None else {ended, detached}
-        deadline = None if seconds is None else time.monotonic() + seconds
-        try:
-            while True:
-                left = _LOOK if deadline is None else deadline - time.monotonic()
-                await asyncio.wait(
-                    waited, timeout=max(min(left, _LOOK), 0), return_when=asyncio.FIRST_COMPLETED
-                )
-                if ended.done():
-                    return "ended"
-                if detached.done() and seconds is not None:
-                    return "detached"
-                if deadline is not None and time.monotonic() >= deadline:
-                    await self._end(job, notes)
-                    return "timed out"
-                if why := over_memory(self._limits, job.child.family):
-                    notes.append(f"The command was ended: {why}.")
-                    await self._end(job, notes)
-                    return "ended"
-        finally:
-            ended.cancel()
-            detached.cancel()
-
     async def _end(self, job: Job, notes: list[str]) -> None:
         if not await job.child.end(alone=self._alone(job)):
             notes.append("Some of its processes could not be ended; they hang in the system.")
@@ -273,10 +244,10 @@ class LocalProcesses:
         self._keep(asyncio.ensure_future(self._mind(job)))
 
     async def _mind(self, job: Job) -> None:
-        notes: list[str] = []
-        await self._watch(job, None, notes)
-        for note in notes:
-            job.output.feed(f"\n[{note}]\n".encode())
+        _, why = await job.watch(None, self._limits)
+        if why:
+            await job.child.end(alone=self._alone(job))
+            job.output.feed(f"\n[The command was ended: {why}.]\n".encode())
         if await job.settle():
             job.close()
 

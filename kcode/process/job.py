@@ -1,20 +1,25 @@
 """One shell command: the child, what it printed so far, and what is shown of it while it runs."""
 
 import asyncio
+import math
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from kcode.process import tree
+from kcode.process.limits import Limits, over_memory
 from kcode.process.output import Output, Spill
 from kcode.process.spawn import PipeReader, start
 
+End: TypeAlias = Literal["ended", "detached", "timed out", "too much"]
 OnText: TypeAlias = Callable[[bytes], Awaitable[None]]
 
 QUIET = 0.1
 """Seconds before the first output of a command is shown, and between two times: quick ones just end."""
 _SHOWN = 8192
+_LOOK = 0.25
+"""Seconds between looks at what a running command takes of the machine."""
 
 
 class Job:
@@ -70,6 +75,37 @@ class Job:
         """Return the output so far and begin anew."""
         taken, self._output = self._output, Output(self._limit, self._spill)
         return taken
+
+    async def watch(self, seconds: float | None, limits: Limits) -> tuple[End, str]:
+        """Wait until it ends, is detached, takes too long or takes too much of the machine.
+
+        Args:
+            seconds: how long it may take; None for a command that nobody waits for.
+            limits: what it may take.
+
+        Returns:
+            Which of these it was; and in words what it took, for "too much".
+        """
+        loop = asyncio.get_running_loop()
+        ended = asyncio.ensure_future(self.child.wait())
+        detached = asyncio.ensure_future(self.detached.wait())
+        waited = {ended} if seconds is None else {ended, detached}
+        deadline = math.inf if seconds is None else loop.time() + seconds
+        try:
+            while True:
+                pause = max(min(deadline - loop.time(), _LOOK), 0)
+                await asyncio.wait(waited, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+                if ended.done():
+                    return "ended", ""
+                if detached.done() and detached in waited:
+                    return "detached", ""
+                if loop.time() >= deadline:
+                    return "timed out", ""
+                if why := over_memory(limits, self.child.family):
+                    return "too much", why
+        finally:
+            ended.cancel()
+            detached.cancel()
 
     def left(self, *, alone: bool = False) -> list[tree.Process]:
         """Return what still runs of it."""

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +18,7 @@ from kcode.process.environ import MARK
 
 _PR_SET_CHILD_SUBREAPER = 36
 _PAUSE = 0.01
+_SCANS = 20
 _UNKILLABLE = 1.0
 """Seconds after SIGKILL that a process may take to vanish; one that hangs in the kernel takes longer."""
 
@@ -131,18 +132,39 @@ def members(family: Family, *, alone: bool = False) -> list[Process]:
         family: whose.
         alone: no other family lives, so an orphan without any mark is this one's.
     """
+    before: set[int] = set()
+    living, ended = _scan(family, alone=alone)
+    for _ in range(_SCANS):
+        if ended <= before:
+            break
+        # What ended while it was looked at may just have handed its children to this process.
+        before |= ended
+        living, ended = _scan(family, alone=alone)
+    return living
+
+
+def _scan(family: Family, *, alone: bool) -> tuple[list[Process], set[int]]:
+    """Look at a family once; return who lives and the numbers of those that were found ended."""
     roots = [family.pid] if family.poll() is None else []
+    ended: set[int] = set()
     for pid in children(os.getpid()):
         process = look(pid)
         if process is None or pid == family.pid:
             continue
         if process.zombie:
             if process.session == family.pid:
+                ended.add(pid)
                 reap(pid)
         elif _belongs(process, family, alone=alone):
             roots.append(pid)
-    found = (look(pid) for pid in descendants(roots))
-    return [process for process in found if process is not None and not process.zombie]
+    living: list[Process] = []
+    for pid in descendants(roots):
+        process = look(pid)
+        if process is None or process.zombie:
+            ended.add(pid)
+        else:
+            living.append(process)
+    return living, ended
 
 
 def _belongs(process: Process, family: Family, *, alone: bool) -> bool:
@@ -163,62 +185,71 @@ def reap(pid: int) -> None:
 
 async def end(family: Family, grace: float, *, alone: bool = False) -> bool:
     """End a family: SIGTERM, and SIGKILL after `grace` seconds; whether nothing is left of it."""
-    if not _signal(family, signal.SIGTERM, alone=alone):
-        return True
     try:
-        if await _vanished(family, grace, alone=alone):
+        if await _asked(family, grace, alone=alone):
             return True
     except asyncio.CancelledError:
         kill(family, alone=alone)
         raise
     deadline = time.monotonic() + _UNKILLABLE
-    while _signal(family, signal.SIGKILL, alone=alone):
+    while _signal(family, signal.SIGKILL, members(family, alone=alone)):
         if time.monotonic() > deadline:
             return False
         await asyncio.sleep(_PAUSE)
     return True
 
 
-def kill(family: Family, *, alone: bool = False) -> bool:
-    """Kill a family without waiting for the event loop; whether nothing is left of it."""
-    for _ in range(20):
-        if not _signal(family, signal.SIGKILL, alone=alone):
-            return True
-        time.sleep(_PAUSE / 5)
-    return False
+async def _asked(family: Family, seconds: float, *, alone: bool) -> bool:
+    """Ask every member once to end; whether all did in time.
 
-
-async def _vanished(family: Family, seconds: float, *, alone: bool) -> bool:
+    A member that was just being forked, or had not yet become the program it was forked for, may have missed it:
+    whoever shows up under a new number or name is asked too.
+    """
     deadline = time.monotonic() + seconds
+    asked: set[tuple[int, str]] = set()
     pause = 0.001
-    while _alive(family, alone=alone):
+    while True:
+        found = members(family, alone=alone)
+        new = [process for process in found if (process.pid, process.name) not in asked]
+        known = bool(asked)
+        asked.update((process.pid, process.name) for process in new)
+        if known:
+            _signal_each(new, signal.SIGTERM)
+            grouped = sys.platform != "linux" and _signal_group(family, 0)
+        else:
+            grouped = _signal(family, signal.SIGTERM, new)
+        if not found and not grouped:
+            return True
         left = deadline - time.monotonic()
         if left <= 0:
             return False
         await asyncio.sleep(min(pause, left))
         pause = min(pause * 2, 0.05)
-    return True
 
 
-def _alive(family: Family, *, alone: bool) -> bool:
-    if members(family, alone=alone):
-        return True
-    return sys.platform != "linux" and _signal_group(family, 0)
+def kill(family: Family, *, alone: bool = False) -> bool:
+    """Kill a family without waiting for the event loop; whether nothing is left of it."""
+    for _ in range(20):
+        if not _signal(family, signal.SIGKILL, members(family, alone=alone)):
+            return True
+        time.sleep(_PAUSE / 5)
+    return False
 
 
-def _signal(family: Family, number: int, *, alone: bool) -> bool:
+def _signal(family: Family, number: int, found: Sequence[Process]) -> bool:
     """Send a signal to every member; whether there was any."""
-    found = members(family, alone=alone)
     # The whole group at once first: a member that is just forking cannot slip through.
     grouped = (family.poll() is None or sys.platform != "linux") and _signal_group(family, number)
-    for process in found:
-        if grouped and process.group == family.pid:
-            continue
+    _signal_each([process for process in found if not (grouped and process.group == family.pid)], number)
+    return bool(found) or grouped
+
+
+def _signal_each(processes: Sequence[Process], number: int) -> None:
+    for process in processes:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(process.pid, number)
             # A stopped process would not notice that it is asked to end.
             os.kill(process.pid, signal.SIGCONT)
-    return bool(found) or grouped
 
 
 def _signal_group(family: Family, number: int) -> bool:
