@@ -171,7 +171,7 @@ def _coverage(step: Step, context: Context, pending: list[Layer]) -> list[Verdic
     verdicts: list[Verdict] = []
     named: tuple[Word, ...] = ()
     for layer in step.layers:
-        if layer.transparent:
+        if layer.transparent or layer.file:
             continue
         if layer.inner and layer.words[0] in named:
             continue

@@ -30,14 +30,14 @@ class Layer:
         transparent: whether an allow rule for what it runs in turn is enough.
         inner: whether a wrapper runs it.
         appended: whether unknown arguments are added to its words.
-        wraps: whether it runs a further layer.
+        file: whether it is a file that the layer before reads; only rules against it count.
     """
 
     words: tuple[Word, ...]
     transparent: bool = False
     inner: bool = False
     appended: bool = False
-    wraps: bool = False
+    file: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def _add_layers(
     _check_evaluated(script, inner.words)
     further = unwrap(inner.words)
     transparent = len(further) == 1 and further[0].transparent
-    layers.append(Layer(inner.words, transparent, not outer, inner.appended, wraps=bool(further)))
+    layers.append(Layer(inner.words, transparent, not outer, inner.appended, inner.file))
     for each in further:
         _add_layers(script, each, layers, depth + 1)
 

@@ -40,6 +40,7 @@ class Inner:
         script: shell text that is run.
         transparent: whether an allow rule for the inner command is enough.
         appended: whether further, unknown arguments are added.
+        file: whether the first word is a file that the wrapper reads: the rule for the wrapper covers it as well.
         unknown: whether the wrapper runs something that cannot be read.
     """
 
@@ -48,6 +49,7 @@ class Inner:
     transparent: bool = False
     appended: bool = False
     unknown: str = ""
+    file: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +216,7 @@ def _shell(words: tuple[Word, ...]) -> list[Inner]:
     if index is None:
         operands = [w for w in words[1:] if not w.text.startswith(("-", "+"))]
         if operands and operands[0].fixed:
-            return []
+            return [Inner(words[words.index(operands[0]) :], file=True)]
         return [Inner(unknown=f"'{words[0].raw}' runs commands that are not written here")]
     while index < len(words) and words[index].text.startswith("-"):
         index += 1

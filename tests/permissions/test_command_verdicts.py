@@ -186,6 +186,8 @@ def test_reading_that_reaches_further_asks(command: str) -> None:
         "[[ -f a ]] && rm x",
         "cat <(while 2>/dev/null ! rm x; do :; done)",
         "x=(a)! rm x",
+        "bash rm x",
+        "bash >-c /bin/rm",
         "cat <<E\n\\\\\n$(rm x)\nE",
     ],
 )
@@ -306,6 +308,13 @@ def test_a_rule_for_all_of_git_covers_its_changes_but_not_other_programs() -> No
         "cd x && git log",
     ):
         assert decision_on(command, rules) == "ask"
+
+
+def test_a_rule_for_a_shell_covers_a_script_file_but_not_a_command_in_it() -> None:
+    rules = bash_rules(allow=["bash:*"], deny=["./deploy.sh:*"])
+    assert decision_on("bash build.sh", rules) == "allow"
+    assert decision_on("bash -c id", rules) == "ask"
+    assert decision_on("bash ./deploy.sh now", rules) == "deny"
 
 
 def test_a_rule_for_an_interpreter_covers_whatever_it_is_given() -> None:
