@@ -11,6 +11,7 @@ from kcode.process.limits import Limits, process_limit
 from kcode.process.output import LIMIT, Output
 from kcode.process.scratch import OUTPUT, Scratch
 from kcode.process.shell import MAX_ARGUMENT, State, command_line, find_shell, read_state, taint
+from kcode.process.tree import lives
 from kcode.screen.sanitise import Sanitiser, sanitise
 from kcode.types.environment import BackgroundOutput, CommandResult, OnOutput
 
@@ -217,11 +218,12 @@ class LocalProcesses:
     async def _settle(self, job: Job, notes: list[str]) -> None:
         """Collect the rest of a command's output; what it left running becomes a background command."""
         silent = await job.settle()
-        left = job.left(alone=self._alone(job))
-        if silent and not left:
+        alone = self._alone(job)
+        if silent and not lives(job.child.family, alone=alone):
             job.close()
             return
         self._background[job.id] = job
+        left = job.left(alone=alone)
         names = ", ".join(f"{sanitise(process.name)} (process {process.pid})" for process in left[:5])
         more = f" and {len(left) - 5} more" if len(left) > 5 else ""
         notes.append(
@@ -263,7 +265,7 @@ class LocalProcesses:
         return others <= {job.id}
 
     def _lives(self, job: Job) -> bool:
-        return job.child.poll() is None or bool(job.left())
+        return job.child.poll() is None or lives(job.child.family)
 
     def _carry_over(self, state: State | None, notes: list[str]) -> None:
         if state is None:

@@ -26,6 +26,9 @@ _ON_REQUEST = frozenset({"SSH_AUTH_SOCK", "SSH_AGENT_PID", "GPG_AGENT_INFO"})
 """Doors to a person's keys: passed only where the settings name them."""
 _WORD = re.compile(r"[A-Za-z]+|[0-9]+")
 _WITH_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
+_GIT_CONFIG = re.compile(r"GIT_CONFIG_(?:COUNT|(?:KEY|VALUE)_\d+)")
+"""Settings handed to git; all of them or none, for git refuses to run with a part."""
+_GIT_SECRET = re.compile(r"extraheader|\.password|\.cookiefile|sslkey", re.IGNORECASE)
 _PROXY = re.compile(r"_proxy$", re.IGNORECASE)
 
 _FIXED: Mapping[str, str] = {
@@ -64,6 +67,8 @@ def classify(name: str) -> Verdict:
     upper = name.upper()
     if upper in _ON_REQUEST:
         return "ask-config"
+    if _GIT_CONFIG.fullmatch(upper):
+        return "keep"
     words = _WORD.findall(upper)
     if (
         upper in _SECRET_NAMES
@@ -89,8 +94,11 @@ def clean_environment(source: Mapping[str, str], pass_env: Collection[str] = ())
         pass_env: names that are let through although they look like secrets; kcode's own never are.
     """
     kept = dict(_DEFAULTS)
+    secret_in_git = any(n.startswith("GIT_CONFIG_KEY_") and _GIT_SECRET.search(v) for n, v in source.items())
     for name, value in source.items():
         if name in _DROPPED or name.startswith(_OWN):
+            continue
+        if secret_in_git and _GIT_CONFIG.fullmatch(name) and name not in pass_env:
             continue
         if name in pass_env or (classify(name) == "keep" and not holds_password(name, value)):
             kept[name] = value

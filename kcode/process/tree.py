@@ -177,6 +177,11 @@ def _belongs(process: Process, family: Family, *, alone: bool) -> bool:
     return alone and process.started >= family.since and process.session != os.getsid(0)
 
 
+def lives(family: Family, *, alone: bool = False) -> bool:
+    """Whether anything of a family lives, as far as the system tells."""
+    return bool(members(family, alone=alone)) or (sys.platform != "linux" and _signal_group(family, 0))
+
+
 def reap(pid: int) -> None:
     """Take the status of an orphan that ended, so that it does not stay as a zombie."""
     with suppress(ChildProcessError):

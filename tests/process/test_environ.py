@@ -69,6 +69,22 @@ def test_an_address_with_a_password_in_it_is_a_secret_but_a_proxy_is_needed() ->
     assert env["SITE"] == "https://a/b"
 
 
+def test_settings_for_git_are_passed_on_as_a_whole() -> None:
+    settings = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
+
+    assert settings.items() <= clean_environment(settings).items()
+
+
+def test_settings_for_git_that_hold_a_secret_are_kept_back_as_a_whole() -> None:
+    settings = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "http.https://github.com/.extraHeader",
+        "GIT_CONFIG_VALUE_0": "Authorization: basic eDp5",
+    }
+
+    assert settings.keys().isdisjoint(clean_environment(settings))
+
+
 def test_nothing_waits_for_a_person_even_if_they_set_it_so() -> None:
     env = clean_environment(
         {"PAGER": "less", "GIT_TERMINAL_PROMPT": "1", "SSH_ASKPASS": "/usr/bin/x", "EDITOR": "vi"}
