@@ -1,7 +1,8 @@
 """Reading what ripgrep prints: names end with NUL, so that any name can be told from what follows it."""
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -9,18 +10,50 @@ from kcode.environment.globs import matcher
 from kcode.environment.paths import shown_path
 from kcode.types.environment import GrepQuery
 
+_SECRET = re.compile(
+    r"\.env(rc|\..+)?|.+\.env|id_(rsa|dsa|ecdsa|ed25519)(_sk)?|.+\.(pem|key|p12|pfx|jks|keystore|kdbx|ppk)"
+    r"|\.(npmrc|pypirc|netrc|git-credentials|htpasswd|pgpass|my\.cnf|dockercfg|vault-token)|_netrc|kubeconfig"
+    r"|(credentials|secrets?)(\.(json|ya?ml|toml|ini|env))?|.+\.tfstate(\.backup)?|.+\.tfvars",
+    re.IGNORECASE,
+)
+_NO_SECRET = re.compile(r"\.env\.(example|sample|template|dist|defaults?|schema)", re.IGNORECASE)
+
+
+def holds_secrets(path: Path) -> bool:
+    """Whether a file's name says that it holds keys or passwords."""
+    return _SECRET.fullmatch(path.name) is not None and _NO_SECRET.fullmatch(path.name) is None
+
 
 class Place:
-    """Where ripgrep ran and which files were wanted; names come relative to `folder`, as "./name"."""
+    """Where ripgrep ran and which files were wanted; names come relative to `folder`, as "./name".
 
-    def __init__(self, folder: Path, glob: str, root: Path) -> None:
+    Args:
+        folder: where it ran.
+        glob: the pattern that was asked for, "" for none.
+        root: what shown names are relative to.
+        hidden: says of which files nothing is shown.
+
+    Attributes:
+        withheld: how texts name the files of which something would have been shown.
+    """
+
+    def __init__(
+        self, folder: Path, glob: str, root: Path, hidden: Callable[[Path], bool] | None = None
+    ) -> None:
         self._folder = folder
         self._root = root
         self._match = matcher(glob).fullmatch if glob else None
+        self._hidden = hidden
+        self.withheld: list[str] = []
 
     def keeps(self, name: bytes) -> bool:
-        """Whether a file is one of those wanted."""
-        return self._match is None or self._match(os.fsdecode(name[2:])) is not None
+        """Whether a file is one of those wanted and may be shown."""
+        if self._match is not None and self._match(os.fsdecode(name[2:])) is None:
+            return False
+        if self._hidden is not None and self._hidden(Path(os.fsdecode(self.path(name)))):
+            self.withheld.append(self.show(name))
+            return False
+        return True
 
     def path(self, name: bytes) -> bytes:
         """Return the absolute path of a file."""

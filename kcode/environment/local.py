@@ -4,10 +4,11 @@ import asyncio
 import os
 import platform
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from kcode.environment.files import LocalFiles
+from kcode.environment.found import holds_secrets
 from kcode.environment.git import LocalGit, read_head
 from kcode.environment.mounts import Mounts
 from kcode.environment.paths import resolve_path, stands
@@ -29,6 +30,7 @@ class LocalEnvironment:
         environ: the variables that commands inherit, cleaned of secrets; None for this process's own.
         pass_env: names of variables that commands get although they look like secrets.
         variables: more variables for commands, from the settings.
+        hidden: says of which files searching a folder's text shows nothing; None for those named like secrets.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class LocalEnvironment:
         environ: Mapping[str, str] | None = None,
         pass_env: Collection[str] = (),
         variables: Mapping[str, str] | None = None,
+        hidden: Callable[[Path], bool] | None = None,
     ) -> None:
         self._root = _real(root)
         self._more = [folder for folder in map(_real, folders) if folder != self._root]
@@ -50,7 +53,7 @@ class LocalEnvironment:
         self._processes: LocalProcesses | None = None
         self._mounts = Mounts()
         self._files = LocalFiles(self._mounts)
-        self._search = LocalSearch(self._root)
+        self._search = LocalSearch(self._root, hidden=hidden or holds_secrets)
         self._git = LocalGit(self._root)
 
     @property

@@ -7,12 +7,12 @@ import shutil
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from kcode.environment.files import LocalFiles
-from kcode.environment.found import Place, file_names, grep_lines
+from kcode.environment.found import Place, file_names, grep_lines, holds_secrets
 from kcode.environment.globs import ignore_rules
 from kcode.process.spawn import Finished, run
 from kcode.screen.names import escape_name
@@ -45,7 +45,8 @@ def _own_places() -> Sequence[Path]:
 class LocalSearch:
     """Search with ripgrep, see `kcode.types.environment.Search`.
 
-    Every search ends after `seconds` with what was found so far. Names are shown relative to `root`.
+    Every search ends after `seconds` with what was found so far. Names are shown relative to `root`. Searching the
+    text of a folder shows nothing of files of which `hidden` says so.
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class LocalSearch:
         *,
         seconds: float = SECONDS,
         limit: int = LIMIT,
+        hidden: Callable[[Path], bool] = holds_secrets,
         find: Callable[[], str | None] = lambda: find_ripgrep(_own_places()),
     ) -> None:
         self._root = root
         self._files = LocalFiles()
         self._seconds = seconds
         self._limit = limit
+        self._hidden = hidden
         self._find = find
 
     async def grep(self, query: GrepQuery) -> Found:
@@ -69,10 +72,10 @@ class LocalSearch:
         options = [*_grep_options(query), f"--regexp={query.pattern}"]
         done = await self._run(options, query.path, folder, query.glob)
         self._check(done)
-        lines = await _sort_out(
-            done, lambda: grep_lines(done.stdout, query, Place(folder, query.glob, self._root))
-        )
-        return Found(lines, self._partial(done))
+        # Whoever names a file has asked for leave to read it; a search of a folder has not, for each file in it.
+        place = Place(folder, query.glob, self._root, self._hidden if folder == query.path else None)
+        lines = await _sort_out(done, lambda: grep_lines(done.stdout, query, place))
+        return Found(lines, "; ".join(filter(None, (self._partial(done), _withheld(place)))))
 
     async def glob(self, pattern: str, path: Path) -> Found:
         """List files whose path relative to `path` matches, the newest first."""
@@ -91,20 +94,14 @@ class LocalSearch:
         return path if (await self._files.stat(path)).kind == "directory" else path.parent
 
     async def _run(self, options: Sequence[str], path: Path, folder: Path, glob: str) -> Finished:
-        with tempfile.NamedTemporaryFile(
-            "w", prefix="kcode-", suffix=".ignore", errors="surrogateescape"
-        ) as rules:
-            chosen = ["--ignore-file", rules.name] if glob else []
-            if glob:
-                rules.write(ignore_rules(glob))
-                rules.flush()
-            # An ignore file counts from where ripgrep runs, and only for paths that are named from there.
-            place = "./" if folder == path else f"./{path.name}"
-            argv = [self._program, *_COMMON, *options, *chosen, "--", place]
-            try:
+        # An ignore file counts from where ripgrep runs, and only for paths that are named from there.
+        place = "./" if folder == path else f"./{path.name}"
+        try:
+            with _rules(glob) as chosen:
+                argv = [self._program, *_COMMON, *options, *chosen, "--", place]
                 return await run(argv, cwd=folder, seconds=self._seconds, limit=self._limit)
-            except (OSError, ValueError) as error:
-                raise ToolError(f"The search could not be started: {error}.") from error
+        except (OSError, ValueError) as error:
+            raise ToolError(f"The search could not be started: {error}.") from error
 
     @cached_property
     def _program(self) -> str:
@@ -136,6 +133,26 @@ class LocalSearch:
         if done.cut:
             return "there is more than can be taken in; narrow it with path or glob, or a closer pattern"
         return ""
+
+
+@contextlib.contextmanager
+def _rules(glob: str) -> Generator[Sequence[str], None, None]:
+    if not glob:
+        yield ()
+        return
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="kcode-", suffix=".ignore", errors="surrogateescape"
+    ) as file:
+        file.write(ignore_rules(glob))
+        file.flush()
+        yield ("--ignore-file", file.name)
+
+
+def _withheld(place: Place) -> str:
+    if not place.withheld:
+        return ""
+    names = ", ".join(place.withheld[:5]) + (", ..." if len(place.withheld) > 5 else "")
+    return f"matches in {names} are not shown, such files may only be read by name"
 
 
 def _refuse_unsearchable(text: str) -> None:

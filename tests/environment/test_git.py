@@ -172,7 +172,7 @@ async def test_the_status_line_says_what_changed(repo: Path):
 
 
 async def test_outside_a_repository_there_is_no_status(tmp_path: Path):
-    folder = Path("/") / "proc"
+    folder = Path("/")
     assert await LocalGit(folder).status_line() == ""
     assert read_head(folder) is None
     assert tmp_path != folder

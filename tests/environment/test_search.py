@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -112,6 +113,23 @@ async def test_a_glob_or_a_type_narrows_without_bringing_back_what_is_ignored(ro
     assert (await search.grep(GrepQuery(pattern="main", path=root, type="py"))).lines == ["src/app.py"]
     without = await search.grep(GrepQuery(pattern="main", path=root, glob="!*.{py,ts}"))
     assert without.lines == ["README.md", ".github/ci.yml", "keep.log"]
+
+
+@pytest.mark.parametrize("mode", ["content", "count", "files_with_matches"])
+async def test_files_with_secrets_are_shown_only_when_named(root: Path, mode: Literal["content", "count"]):
+    for name in (".env", ".env.local", ".env.example", "sub/server.key", "sub/keys.py"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text("needle=1\n")
+    search = LocalSearch(root)
+    found = await search.grep(GrepQuery(pattern="needle", path=root, mode=mode))
+    assert sorted(line.split(":")[0] for line in found.lines) == [".env.example", "sub/keys.py"]
+    assert "sub/server.key" in found.partial
+    named = await search.grep(GrepQuery(pattern="needle", path=root / ".env", mode=mode))
+    assert len(named.lines) == 1
+    assert not named.partial
+    strict = LocalSearch(root, hidden=lambda path: path.suffix == ".py")
+    found = await strict.grep(GrepQuery(pattern="needle", path=root / "sub", mode=mode))
+    assert [line.split(":")[0] for line in found.lines] == ["sub/server.key"]
 
 
 async def test_groups_of_lines_stay_apart_and_crlf_leaves_no_trace(root: Path):
