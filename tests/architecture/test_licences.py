@@ -10,7 +10,10 @@ PERMISSIVE = re.compile(
     re.IGNORECASE,
 )
 # Their metadata says nothing that a program can read; looked up by hand.
-KNOWN = {"ripgrep": "MIT OR Unlicense (BurntSushi/ripgrep, COPYING)"}
+KNOWN = {
+    "agent-client-protocol": "Apache-2.0 (its LICENSE file)",
+    "ripgrep": "MIT OR Unlicense (BurntSushi/ripgrep, COPYING)",
+}
 
 
 def closure(name: str, seen: set[str]) -> set[str]:
