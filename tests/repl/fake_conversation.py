@@ -87,7 +87,7 @@ class FakeConversation:
         return self.task is not None
 
     def cost(self) -> dict[str, Any]:
-        return {"usd": 0.5, "api_ms": 1200}
+        return {"usd": 0.05, "api_ms": 1200}
 
     def commands(self) -> Sequence[Any]:
         from kcode.types.command import Command
@@ -246,6 +246,12 @@ class FakeConversation:
         await self.say(text)
         await asyncio.sleep(0.2)
         await self.notice(f"burst of {len(text) // 6} chunks took {time.process_time() - began:.2f} CPU s")
+
+    async def do_pace(self) -> None:
+        began = time.process_time()
+        await self.stream("some words and `code` in a line.\n" * 350, 0.005)
+        await self.say("done")
+        await self.notice(f"pace took {time.process_time() - began:.2f} CPU s")
 
     async def do_think(self) -> None:
         from kcode.types.events import ThinkingDelta

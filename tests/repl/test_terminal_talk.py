@@ -381,7 +381,7 @@ def test_shift_tab_goes_through_the_modes(start: Start) -> None:
 def test_a_status_line_of_ones_own_stands_below(start: Start) -> None:
     script = 'python3 -c \'import json,sys; d = json.load(sys.stdin); print(d["model"]["id"], d["cost"])\''
     terminal = start(environ={"FAKE_STATUS": f"printf '\\033[31mown '; {script}"})
-    terminal.wait_for("own fake-k2 {'total_cost_usd': 0.5")
+    terminal.wait_for("own fake-k2 {'total_cost_usd': 0.05")
 
 
 def test_history_outlives_the_program(start: Start) -> None:

@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Awaitable, Callable
 
-from kcode.frontends.repl.feed import Feed
 from kcode.frontends.repl.forms import Answer, Asker, Choice, Form
+from kcode.frontends.repl.live import Live
 from kcode.frontends.repl.render import diff, tools
-from kcode.frontends.repl.render.canvas import Canvas, indented, one_line, safe, styled
+from kcode.frontends.repl.render.canvas import indented, one_line, safe, styled
+from kcode.frontends.repl.scroll import Scroll
 from kcode.screen.sanitise import reveal
 from kcode.types.events import Mode
 from kcode.types.frontend import Decision, PermissionRequest
@@ -21,21 +22,21 @@ class Approver:
 
     def __init__(
         self,
-        feed: Feed,
-        canvas: Canvas,
+        scroll: Scroll,
+        live: Live,
         dialog: Asker,
         set_mode: Callable[[Mode], Awaitable[None]],
     ) -> None:
-        self._feed = feed
-        self._canvas = canvas
+        self._scroll = scroll
+        self._live = live
         self._dialog = dialog
         self._set_mode = set_mode
 
     async def decide(self, request: PermissionRequest) -> Decision:
         """Show a call and ask; Esc stops the turn."""
-        self._feed.keep(request.invocation.title, self._preview(request))
+        self._scroll.keep(request.invocation.title, self._preview(request))
         if request.agent == "main":
-            self._feed.announced = request.call_id
+            self._scroll.announced = request.call_id
         edits = request.invocation.kind in {"edit", "delete", "move"} and request.agent == "main"
         answers = _answers(request, edits=edits)
         form = Form(
@@ -59,7 +60,7 @@ class Approver:
 
     async def _ask(self, form: Form) -> Answer | None:
         """Show the form, and nothing that moves beside it."""
-        live = self._feed.live
+        live = self._live
         live.asking = True
         live.changed()
         try:
@@ -79,7 +80,7 @@ class Approver:
 
     def _preview(self, request: PermissionRequest) -> tools.Shown:
         """Draw the whole call: nothing that would happen may be out of sight."""
-        canvas, columns, invocation = self._canvas, self._feed.columns, request.invocation
+        canvas, columns, invocation = self._scroll.canvas, self._scroll.columns, request.invocation
         commands = [need for need in invocation.needs if isinstance(need, CommandNeed)]
         title = invocation.description if commands else invocation.title
         line = tools.header(canvas, request.tool, title, limit=1000)

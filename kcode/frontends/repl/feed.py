@@ -2,14 +2,15 @@
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Sequence
 from typing import TypeAlias, assert_never
 
-from kcode.frontends.repl.forms import Surface
-from kcode.frontends.repl.live import Live, Running
-from kcode.frontends.repl.render import answer, todos, tools, turn
-from kcode.frontends.repl.render.canvas import Canvas, indented, one_line, safe
+from kcode.frontends.repl.blocks import Block
+from kcode.frontends.repl.calls import CallEvent, Calls
+from kcode.frontends.repl.live import Live
+from kcode.frontends.repl.render import answer, todos, turn
+from kcode.frontends.repl.render.canvas import one_line, safe
+from kcode.frontends.repl.scroll import Scroll
 from kcode.frontends.repl.status import Status
 from kcode.types.events import (
     AgentFinished,
@@ -40,21 +41,17 @@ from kcode.types.events import (
     Undone,
 )
 from kcode.types.messages import AssistantMessage, Message, ToolMessage, UserMessage
-from kcode.types.state import State
 
 FRAME = 1 / 15
 """Seconds between two drawings of the live region."""
+SHARE = 10
+"""Drawing may take one part in so many of the time: on a slow machine it happens less often."""
 BLINK = 0.25
 """Seconds between two drawings while nothing but the time changes."""
 WORTH_SAYING = 2.0
 """Seconds of thinking that are mentioned in the scrollback."""
-OUTPUT = 16_000
-"""Characters kept of a running call's output."""
-REMEMBERED = 30
-"""How many folded outputs Ctrl-O can open."""
 
 _Streamed: TypeAlias = TextDelta | ThinkingDelta | CallDelta | StepStarted | StepEnded | Retrying
-_Call: TypeAlias = ToolStarted | ToolProgress | ToolFinished | TodosSet | PermissionDecided
 _Around: TypeAlias = TurnStarted | TurnEnded | Notice | AgentStarted | AgentFinished
 _Session: TypeAlias = (
     PromptSet | ContextTrimmed | Compacted | Uncompacted | Undone | Cleared | ModelChanged | ModeChanged
@@ -67,49 +64,28 @@ _AROUND = (TurnStarted, TurnEnded, Notice, AgentStarted, AgentFinished)
 class Feed:
     """Shows one conversation."""
 
-    def __init__(self, stage: Surface, canvas: Canvas, live: Live, status: Status) -> None:
-        self._stage = stage
-        self._canvas = canvas
+    def __init__(self, scroll: Scroll, live: Live, status: Status) -> None:
+        self.scroll = scroll
         self.live = live
         self.status = status
         self.said = False
         """Whether anything of the running turn was shown."""
-        self.announced = ""
-        """The call whose header an approval has just printed, as long as nothing was printed after it."""
         self.queued: list[str] = []
+        self._canvas = scroll.canvas
+        self._calls = Calls(scroll, live)
         self._expected = 0
-        self._thought = ("", 0.0)
+        self._thought = 0.0
         self._text_shown = False
-        self._finished: dict[str, tuple[ToolFinished, ToolStarted | None]] = {}
-        self._started: dict[str, ToolStarted] = {}
-        self._folded: deque[tuple[str, str]] = deque(maxlen=REMEMBERED)
-        self._unfolded = 0
-        self._todos_named: tuple[str, ...] = ()
         self._dirty = asyncio.Event()
-
-    @property
-    def columns(self) -> int:
-        """The terminal's width."""
-        return self._stage.columns
-
-    def print(self, text: str) -> None:
-        """Write finished output to the scrollback."""
-        if text:
-            self.announced = ""
-            self._stage.print(text)
 
     def say(self, text: str) -> None:
         """Print what the person said."""
-        self.print(turn.prompt(self._canvas, text, self.columns))
-        self._unfolded = 0
+        self._print(turn.prompt(self._canvas, text, self._columns))
+        self.scroll.restart()
 
     def expect_echo(self) -> None:
         """The next message of the person comes back as an event and stands above already."""
         self._expected += 1
-
-    def note(self, words: str, style: str = "dim") -> None:
-        """Print a word of the terminal's own."""
-        self.print(turn.below(self._canvas, words, self.columns, style))
 
     def markdown(self, text: str) -> None:
         """Print Markdown that is not the model's."""
@@ -134,57 +110,20 @@ class Feed:
         self.live.end()
         self._touch()
 
-    def unfold(self) -> None:
-        """Print the last folded output in full; again: the one before it."""
-        if not self._folded:
-            self.note("Nothing is folded.")
-            return
-        self._unfolded = self._unfolded % len(self._folded) + 1
-        label, full = self._folded[-self._unfolded]
-        self.print(f"\n{indented(label, f'{self._canvas.glyphs.bullet} ')}{full}")
-
-    def keep(self, label: str, shown: tools.Shown) -> None:
-        """Print something and remember its folded part for Ctrl-O."""
-        self.print(shown.text)
-        if shown.full:
-            self._folded.append((one_line(label), shown.full))
-            self._unfolded = 0
-
     def toggle_todos(self) -> None:
         """Show or hide the todo list while something runs; else print it."""
         if self.live.busy and any(todo.status != "completed" for todo in self.live.todos):
             self.live.show_todos = not self.live.show_todos
             self._touch()
         else:
-            self.print("\n" + todos.draw(self._canvas, self.live.todos, self.columns))
-
-    def take_up(self, state: State) -> None:
-        """Show where a conversation stands that was not begun here."""
-        self.live.todos = state.todos
-        self.status.cost = state.usage.cost
-        for message in reversed(state.transcript):
-            if isinstance(message, AssistantMessage) and message.usage.input:
-                self.status.used = message.usage.input + message.usage.output
-                break
-        self.recap(state.transcript)
-
-    def recap(self, transcript: Sequence[Message], last: int = 12) -> None:
-        """Print the end of an earlier conversation: what was said, not what the tools answered."""
-        for message in transcript[-last:]:
-            if isinstance(message, UserMessage) and message.origin == "user" and message.text.strip():
-                self.print(turn.prompt(self._canvas, message.text, self.columns))
-            elif isinstance(message, AssistantMessage):
-                self.markdown(message.text)
-                for call in message.tool_calls:
-                    line = tools.header(self._canvas, call.name, "")
-                    self.print("\n" + self._canvas.draw(line, width=self.columns))
+            self._print("\n" + todos.draw(self._canvas, self.live.todos, self._columns))
 
     async def on_event(self, event: Event) -> None:
         """Show an event; a fault in showing it must not stop the agent."""
         try:
             self._show(event)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong here, the turn goes on
-            self._stage.print(f"  (not shown: {event.type}: {one_line(repr(error))})\n")
+            self.scroll.print(f"  (not shown: {event.type}: {one_line(repr(error))})\n")
 
     async def tick(self) -> None:
         """Draw the live region for as long as something moves in it."""
@@ -197,8 +136,15 @@ class Feed:
             self._dirty.clear()
             self._print_blocks(self.live.blocks.finished())
             self.live.changed()
-            self._stage.redraw()
-            await asyncio.sleep(FRAME)
+            self.scroll.redraw()
+            await asyncio.sleep(max(FRAME, SHARE * self.live.took))
+
+    @property
+    def _columns(self) -> int:
+        return self.scroll.columns
+
+    def _print(self, text: str) -> None:
+        self.scroll.print(text)
 
     def _touch(self) -> None:
         self._dirty.set()
@@ -222,15 +168,15 @@ class Feed:
     def _streamed(self, event: _Streamed) -> None:
         match event:
             case TextDelta():
-                if self.live.thoughts:
+                if self.live.thinking:
                     self._finish_thoughts()
                 self.live.blocks.feed(event.text)
                 self.live.hear("Writing")
                 self._dirty.set()
             case ThinkingDelta():
-                if not self.live.thoughts:
-                    self._thought = ("", self.live.clock())
-                self.live.thoughts += event.text
+                if not self.live.thinking:
+                    self._thought = self.live.clock()
+                self.live.thinking.append(event.text)
                 self.live.hear("Thinking")
             case CallDelta():
                 self._finish_text()
@@ -245,32 +191,10 @@ class Feed:
             case _:
                 assert_never(event)
 
-    def _call(self, event: _Call) -> None:
-        match event:
-            case ToolStarted():
-                self._finish_text()
-                self._started[event.call_id] = event
-                self.live.running[event.call_id] = self._running(event.call_id)
-                self.live.hear("Working")
-            case ToolProgress():
-                running = self.live.running.setdefault(event.call_id, self._running(event.call_id))
-                running.output = (running.output + event.text)[-OUTPUT:]
-                self.live.hear("Working")
-            case ToolFinished():
-                self._finished[event.call_id] = (event, self._started.pop(event.call_id, None))
-            case TodosSet():
-                self.live.todos = event.todos
-            case PermissionDecided():
-                pass
-            case _:
-                assert_never(event)
-
-    def _running(self, call_id: str) -> Running:
-        """Return a call for the live region, without its header where that stands above already."""
-        started = self._started.get(call_id)
-        if started is None or self.announced == call_id:
-            return Running("", "", self.live.clock())
-        return Running(started.name, started.title, self.live.clock())
+    def _call(self, event: CallEvent) -> None:
+        if isinstance(event, ToolStarted):
+            self._finish_text()
+        self._calls.show(event)
 
     def _around(self, event: _Around) -> None:
         match event:
@@ -278,9 +202,9 @@ class Feed:
                 pass
             case TurnEnded():
                 self._finish_text()
-                self.print(turn.ended(self._canvas, event, self.columns))
+                self._print(turn.ended(self._canvas, event, self._columns))
             case Notice():
-                self.print(turn.notice(self._canvas, event, self.columns))
+                self._print(turn.notice(self._canvas, event, self._columns))
             case AgentStarted():
                 self.live.agents[event.child] = one_line(event.task, 120)
             case AgentFinished():
@@ -292,13 +216,13 @@ class Feed:
         match event:
             case Compacted():
                 self.status.used = event.tokens_after
-                self.print(turn.compacted(self._canvas, event, self.columns))
+                self._print(turn.compacted(self._canvas, event, self._columns))
             case ContextTrimmed():
-                self.print(turn.trimmed(self._canvas, event, self.columns))
+                self._print(turn.trimmed(self._canvas, event, self._columns))
             case Uncompacted():
-                self.note("The last summary was taken back; the messages before it are in view again.")
+                self.scroll.note("The last summary was taken back; the messages before it are in view again.")
             case Undone():
-                self.note("The conversation was taken back to an earlier point.")
+                self.scroll.note("The conversation was taken back to an earlier point.")
             case Cleared():
                 self.status.used = 0
                 self.live.todos = ()
@@ -326,7 +250,8 @@ class Feed:
                 if message.usage.cost is not None:
                     self.status.cost = (self.status.cost or 0.0) + message.usage.cost
             case ToolMessage():
-                self._tool_result(message)
+                self._calls.result(message)
+                self.said = True
 
     def _user(self, message: UserMessage) -> None:
         if message.origin != "user":
@@ -337,42 +262,13 @@ class Feed:
         if message.text in self.queued:
             self.queued.remove(message.text)
             self.show_queue(self.queued)
-        self.print(turn.prompt(self._canvas, message.text, self.columns))
-
-    def _tool_result(self, message: ToolMessage) -> None:
-        found = self._finished.pop(message.call_id, None)
-        self.live.running.pop(message.call_id, None)
-        if found is None:
-            return
-        event, started = found
-        kind = started.kind if started else "other"
-        if event.name == "TodoWrite" and event.status == "completed":
-            self._todo_result()
-        else:
-            if self.announced == message.call_id:
-                shown = tools.result(self._canvas, event, kind, message.text, self.columns, brief=True)
-            else:
-                shown = tools.finished(self._canvas, event, kind, message.text, self.columns)
-            self.keep(event.title or event.name, shown)
-        self.said = True
-
-    def _todo_result(self) -> None:
-        """Print a new list whole, a known one as a line."""
-        items = self.live.todos
-        names = tuple(todo.content for todo in items)
-        done = sum(todo.status == "completed" for todo in items)
-        line = tools.header(self._canvas, "Todo list", f"{done} of {len(items)} done", colour="green")
-        text = "\n" + self._canvas.draw(line, width=self.columns)
-        if names != self._todos_named or done == len(items):
-            text += todos.draw(self._canvas, items, self.columns)
-        self._todos_named = names
-        self.print(text)
+        self._print(turn.prompt(self._canvas, message.text, self._columns))
 
     def _retry(self, event: Retrying) -> None:
         self.live.blocks = type(self.live.blocks)()
-        self.live.thoughts = ""
+        self.live.thinking.clear()
         if event.attempt == 1 or self._text_shown:
-            self.print(turn.retrying(self._canvas, event, self.columns, shown=self._text_shown))
+            self._print(turn.retrying(self._canvas, event, self._columns, shown=self._text_shown))
         self._text_shown = False
         wait = f" in {event.delay:.0f}s" if event.delay >= 1 else ""
         self.live.hear(f"Trying again{wait}, {event.attempt} of {event.attempts}")
@@ -383,13 +279,13 @@ class Feed:
         elif isinstance(event, AgentStarted | AgentFinished):
             self._around(event)
         elif isinstance(event, Notice):
-            self.print(turn.notice(self._canvas, event, self.columns))
+            self._print(turn.notice(self._canvas, event, self._columns))
         elif isinstance(event, ThinkingDelta | TextDelta):
             self.live.heard = self.live.clock()
 
-    def _print_blocks(self, blocks: Sequence[answer.Block]) -> None:
+    def _print_blocks(self, blocks: Sequence[Block]) -> None:
         for piece in blocks:
-            self.print(answer.block(self._canvas, piece, self.columns))
+            self._print(answer.block(self._canvas, piece, self._columns))
             self._text_shown = self.said = True
 
     def _finish_text(self) -> None:
@@ -397,13 +293,12 @@ class Feed:
         self._finish_thoughts()
 
     def _finish_thoughts(self) -> None:
-        text, since = self.live.thoughts, self._thought[1]
-        self.live.thoughts = ""
+        text, since = "".join(self.live.thinking), self._thought
+        self.live.thinking.clear()
         if not text.strip():
             return
         seconds = self.live.clock() - since
-        full = answer.thoughts(self._canvas, text, self.columns)
-        self._folded.append((f"Thought for {seconds:.0f}s", full))
-        self._unfolded = 0
+        full = answer.thoughts(self._canvas, text, self._columns)
+        self.scroll.fold(f"Thought for {seconds:.0f}s", full)
         if seconds >= WORTH_SAYING:
-            self.print(answer.thinking(self._canvas, seconds, self.columns))
+            self._print(answer.thinking(self._canvas, seconds, self._columns))

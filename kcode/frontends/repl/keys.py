@@ -41,7 +41,7 @@ class Actions:
     todos: Callable[[], None] = _nothing
     repaint: Callable[[], None] = _nothing
     edit: Callable[[], None] = _nothing
-    rewind: Callable[[], None] = _nothing
+    rewind: Callable[[], None] | None = None
     note: Callable[[str], None] = lambda _: None
     clock: Callable[[], float] = time.monotonic
     _pasted: float = float("-inf")
@@ -198,7 +198,9 @@ def _on_escape(prompt: PromptInput, actions: Actions) -> None:
     elif prompt.buffer.text:
         if actions.twice("escape", "Esc again clears the prompt"):
             prompt.set_aside()
-    elif actions.twice("escape", "Esc again takes the conversation back to an earlier point"):
+    elif actions.rewind and actions.twice(
+        "escape", "Esc again takes the conversation back to an earlier point"
+    ):
         actions.rewind()
 
 

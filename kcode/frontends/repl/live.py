@@ -11,7 +11,7 @@ from kcode.frontends.repl.render import answer, todos, tools
 from kcode.frontends.repl.render.canvas import Canvas, indented, one_line, safe, styled
 from kcode.types.events import Todo
 
-OPEN = 3000
+OPEN = 2000
 """Characters at the end of an unfinished block that are drawn; more would cost time at each drawing."""
 SILENT = 20.0
 """Seconds without a word from the model after which that is said."""
@@ -45,13 +45,15 @@ class Live:
     since: float = 0.0
     heard: float = 0.0
     blocks: Blocks = field(default_factory=Blocks)
-    thoughts: str = ""
+    thinking: list[str] = field(default_factory=list[str])
     running: dict[str, Running] = field(default_factory=dict[str, Running])
     agents: dict[str, str] = field(default_factory=dict[str, str])
     queued: Sequence[str] = ()
     todos: Sequence[Todo] = ()
     show_todos: bool = True
     version: int = 0
+    took: float = 0.0
+    """Seconds that the last drawing took."""
     _drawn: tuple[tuple[int, int, int], str] = ((-1, 0, 0), "")
 
     def begin(self, doing: str) -> None:
@@ -62,7 +64,8 @@ class Live:
 
     def end(self) -> None:
         """Nothing runs any more."""
-        self.busy, self.doing, self.thoughts = False, "", ""
+        self.busy, self.doing = False, ""
+        self.thinking.clear()
         self.running.clear()
         self.agents.clear()
         self.changed()
@@ -79,7 +82,9 @@ class Live:
         """Return the live region: at most `rows` lines, the oldest cut away."""
         key = (self.version, columns, rows)
         if self._drawn[0] != key:
+            began = self.clock()
             self._drawn = (key, self._compose(columns, rows))
+            self.took = self.clock() - began
         return self._drawn[1]
 
     def _compose(self, columns: int, rows: int) -> str:
@@ -96,7 +101,7 @@ class Live:
         words = self.blocks.open(OPEN)
         if words.strip():
             parts.append("\n" + self._open_block(words, columns))
-        elif self.thoughts.strip():
+        elif self.thinking:
             parts.append("\n" + self._thinking(columns))
         for call in self.running.values():
             if call.name:
@@ -137,9 +142,9 @@ class Live:
         return answer.prose(self.canvas, words, columns)
 
     def _thinking(self, columns: int) -> str:
-        drawn = self.canvas.draw(
-            styled(self.thoughts[-1000:].strip(), "dim italic"), width=self.canvas.text_width(columns) - 2
-        )
+        words = "".join(self.thinking[-200:])[-1000:].strip()
+        width = self.canvas.text_width(columns) - 2
+        drawn = self.canvas.draw(styled(words, "dim italic"), width=width)
         return indented("\n".join(drawn.rstrip("\n").split("\n")[-THOUGHT_ROWS:]), "  ")
 
     def _working(self, columns: int) -> str:

@@ -17,6 +17,7 @@ from kcode.frontends.repl.forms import Answer, Form
 from kcode.frontends.repl.live import Live
 from kcode.frontends.repl.questions import ask
 from kcode.frontends.repl.render.canvas import Canvas
+from kcode.frontends.repl.scroll import Scroll
 from kcode.frontends.repl.status import Status
 from kcode.frontends.repl.talk import Talk
 from kcode.frontends.repl.theme import Theme
@@ -134,9 +135,10 @@ class PlainSession:
     def __init__(self, options: Options, theme: Theme) -> None:
         self._options = options
         self._terminal = PlainTerminal()
-        self._canvas = Canvas(theme)
-        self._feed = Feed(self._terminal, self._canvas, Live(self._canvas), Status(theme))
-        self._approver = Approver(self._feed, self._canvas, self._terminal, self._set_mode)
+        self._scroll = Scroll(self._terminal, Canvas(theme))
+        live = Live(self._scroll.canvas)
+        self._feed = Feed(self._scroll, live, Status(theme))
+        self._approver = Approver(self._scroll, live, self._terminal, self._set_mode)
         self._conversation: Conversation | None = None
 
     async def on_event(self, event: Event) -> None:
@@ -157,11 +159,9 @@ class PlainSession:
         try:
             conversation = self._conversation = await opener(self._options, self)
         except KcodeError as error:
-            self._feed.note(str(error), "red")
+            self._scroll.note(str(error), "red")
             return 1
-        talk = Talk(
-            conversation, self._feed, self._canvas, terminal, root=self._options.cwd, leave=terminal.leave
-        )
+        talk = Talk(conversation, self._feed, terminal, root=self._options.cwd, leave=terminal.leave)
         terminal.on_line = lambda line: talk.submit(line) if line.strip() else None
         talk.after = lambda: terminal.print("\n> ")
         loop.add_signal_handler(signal.SIGINT, lambda: talk.interrupt() if talk.busy else terminal.leave(130))

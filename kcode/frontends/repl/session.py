@@ -13,8 +13,10 @@ from kcode.frontends.repl.live import Live
 from kcode.frontends.repl.opening import default_opener
 from kcode.frontends.repl.picker import pick
 from kcode.frontends.repl.questions import ask
+from kcode.frontends.repl.recap import take_up
 from kcode.frontends.repl.render.canvas import Canvas, safe, styled
 from kcode.frontends.repl.room import Room
+from kcode.frontends.repl.scroll import Scroll
 from kcode.frontends.repl.status_command import StatusCommand, snapshot
 from kcode.frontends.repl.talk import Talk
 from kcode.frontends.repl.welcome import Welcome
@@ -30,12 +32,12 @@ class Session:
 
     def __init__(self, room: Room) -> None:
         self._room = room
-        self._canvas = Canvas(room.theme)
-        self._live = Live(self._canvas)
-        self._feed = Feed(room.stage, self._canvas, self._live, room.status)
-        self._approver = Approver(self._feed, self._canvas, room.dialog, self._set_mode)
+        self._scroll = Scroll(room.stage, Canvas(room.theme))
+        live = Live(self._scroll.canvas)
+        self._feed = Feed(self._scroll, live, room.status)
+        self._approver = Approver(self._scroll, live, room.dialog, self._set_mode)
         self._conversation: Conversation | None = None
-        room.stage.live = self._live.draw
+        room.stage.live = live.draw
 
     async def on_event(self, event: Event) -> None:
         """Show what happened."""
@@ -58,9 +60,7 @@ class Session:
             room.leave(1)
             return
         self._conversation = conversation
-        talk = Talk(
-            conversation, self._feed, self._canvas, room.prompt, root=room.options.cwd, leave=room.leave
-        )
+        talk = Talk(conversation, self._feed, room.prompt, root=room.options.cwd, leave=room.leave)
         room.closing += [conversation.close, talk.stop]
         self._connect(talk, conversation)
         room.farewell = lambda: self._farewell(conversation)
@@ -75,7 +75,7 @@ class Session:
         options = self._room.options
         if options.resume == "":
             options = replace(options, resume=None)
-        welcome = Welcome(self._room.dialog, self._feed.note)
+        welcome = Welcome(self._room.dialog, self._scroll.note)
         if self._room.opener is None:
             options = await welcome.trust(options)
         while True:
@@ -90,7 +90,7 @@ class Session:
                 )
                 answer = await self._room.dialog.ask(form)
                 if answer is None or answer.picks == (1,):
-                    self._feed.note(str(error), "red")
+                    self._scroll.note(str(error), "red")
                     return None
 
     def _connect(self, talk: Talk, conversation: Conversation) -> None:
@@ -103,9 +103,12 @@ class Session:
         room.status.mode = conversation.mode
         actions.submit, actions.take_back = talk.submit, talk.take_back
         actions.busy, actions.interrupt = lambda: talk.busy, talk.interrupt
-        actions.cycle_mode, actions.unfold = talk.cycle_mode, self._feed.unfold
+        actions.cycle_mode, actions.unfold = talk.cycle_mode, self._scroll.unfold
         actions.todos = self._feed.toggle_todos
-        actions.rewind = lambda: talk.submit("/rewind")
+        known = {command.name for command in room.commands}
+        back = next((name for name in ("rewind", "undo") if name in known), "")
+        if back:
+            actions.rewind = lambda: talk.submit(f"/{back}")
         room.dialog.on_interrupt = talk.interrupt
         own = self._own_status(conversation)
         talk.after = lambda: room.spawn(self._look(conversation, own))
@@ -122,15 +125,15 @@ class Session:
                 try:
                     await conversation.resume(chosen)
                 except KcodeError as error:
-                    self._feed.note(str(error), "red")
-        self._feed.take_up(conversation.state)
+                    self._scroll.note(str(error), "red")
+        take_up(self._feed, conversation.state)
 
     def _farewell(self, conversation: Conversation) -> str:
         """Say how to go on later, if anything was said."""
         if not conversation.state.transcript or not self._room.options.persist:
             return ""
         words = f"To go on with this conversation: kcode --resume {conversation.session_id}"
-        return self._canvas.draw(styled(words, "dim"), width=self._feed.columns)
+        return self._scroll.canvas.draw(styled(words, "dim"), width=self._scroll.columns)
 
     def _own_status(self, conversation: Conversation) -> StatusCommand | None:
         """Return the person's own status line, if the settings name one."""
@@ -147,6 +150,9 @@ class Session:
         """Look at what the status line shows and nobody tells."""
         with contextlib.suppress(KcodeError, OSError, asyncio.TimeoutError):
             self._room.status.branch = safe(await conversation.git_line())
+        usd = conversation.cost().get("usd")
+        if isinstance(usd, int | float):
+            self._room.status.cost = usd
         if own is not None:
             await own.refresh()
             self._room.status.own = own.lines

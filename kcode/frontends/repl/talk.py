@@ -9,8 +9,8 @@ from kcode.frontends.repl.conversation import Conversation
 from kcode.frontends.repl.feed import Feed
 from kcode.frontends.repl.forms import Prompting
 from kcode.frontends.repl.images import images_in
+from kcode.frontends.repl.recap import take_up
 from kcode.frontends.repl.render import tools
-from kcode.frontends.repl.render.canvas import Canvas
 from kcode.types.command import CommandResult
 from kcode.types.errors import KcodeError
 from kcode.types.events import Mode
@@ -44,7 +44,6 @@ class Talk:
         self,
         conversation: Conversation,
         feed: Feed,
-        canvas: Canvas,
         prompt: Prompting,
         *,
         root: Path,
@@ -52,7 +51,7 @@ class Talk:
     ) -> None:
         self._conversation = conversation
         self._feed = feed
-        self._canvas = canvas
+        self._scroll = feed.scroll
         self._prompt = prompt
         self._root = root
         self._leave = leave
@@ -108,7 +107,7 @@ class Talk:
         try:
             await self._conversation.set_mode(following)
         except KcodeError as error:
-            self._feed.note(str(error), "red")
+            self._scroll.note(str(error), "red")
         self._feed.status.mode = self._conversation.mode
 
     async def run(self) -> None:
@@ -146,13 +145,13 @@ class Talk:
 
     def _report(self, job: "asyncio.Task[None]", text: str) -> None:
         if job.cancelled():
-            self._feed.note("Interrupted", "yellow")
+            self._scroll.note("Interrupted", "yellow")
             return
         error = job.exception()
         if error is None:
             return
         words = str(error) if isinstance(error, KcodeError) else f"{type(error).__name__}: {error}"
-        self._feed.note(words, "red")
+        self._scroll.note(words, "red")
         self._return(text)
 
     async def _one(self, text: str) -> None:
@@ -190,13 +189,13 @@ class Talk:
 
     async def _after(self, result: CommandResult) -> None:
         if result.text and result.is_error:
-            self._feed.note(result.text, "red")
+            self._scroll.note(result.text, "red")
         elif result.text:
             self._feed.markdown(result.text)
         if result.action == "exit":
             self._leave()
         elif result.action == "resumed":
-            self._feed.take_up(self._conversation.state)
+            take_up(self._feed, self._conversation.state)
         if result.prompt:
             await self._turn(result.prompt, shown="")
 
@@ -204,12 +203,12 @@ class Talk:
         self._feed.say(text)
         self._feed.begin("Running")
         result = await self._conversation.shell(text[1:].strip())
-        shown = tools.folded(self._canvas, result.output, self._feed.columns, head=10, tail=10)
-        self._feed.keep(text, shown)
+        shown = tools.folded(self._scroll.canvas, result.output, self._scroll.columns, head=10, tail=10)
+        self._scroll.keep(text, shown)
         if result.status:
-            self._feed.note(f"exit status {result.status}", "yellow")
+            self._scroll.note(f"exit status {result.status}", "yellow")
         for note in result.notes:
-            self._feed.note(note)
+            self._scroll.note(note)
 
     def _return(self, text: str) -> None:
         """Put a prompt back where it was typed."""
