@@ -1,0 +1,251 @@
+"""Commands in terminals of the editor, where a person can watch them."""
+
+import asyncio
+import os
+import shlex
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from kcode.engine.settle import uninterrupted
+from kcode.frontends.acp.editor import Editor, EditorError
+from kcode.process.output import Output, Spill
+from kcode.process.scratch import OUTPUT, Scratch
+from kcode.process.shell import State, command_line, find_shell, read_state, taint
+from kcode.screen.sanitise import sanitise
+from kcode.types.environment import BackgroundOutput, CommandResult, Environment, OnOutput, Processes
+
+_PIECE = 1 << 14
+KEPT = 4 << 20
+"""Bytes of output that the editor is asked to keep."""
+END_SECONDS = 5.0
+"""Seconds to wait for a killed program, and for an editor that is asked to give a terminal back."""
+
+OnTerminal: TypeAlias = Callable[[str, str], Awaitable[None]]
+"""Told of a command and the id of the terminal that it runs in, before anything is waited for."""
+
+
+@dataclass(slots=True)
+class _Background:
+    command: str
+    terminal: str
+    shown: int = 0
+
+
+class EditorTerminals:
+    """Implements `kcode.types.environment.Processes`.
+
+    A command runs in the same kind of fresh shell as on this machine, and leaves its folder and variables to the
+    next one. Where the editor cannot start a terminal, commands run on this machine from then on.
+    """
+
+    def __init__(
+        self,
+        local: Environment,
+        editor: Editor,
+        session: str,
+        *,
+        base: Mapping[str, str],
+        scratch: Path | None,
+        on_terminal: OnTerminal,
+    ) -> None:
+        """Make it; nothing is started yet.
+
+        Args:
+            local: this machine.
+            editor: who has the terminals.
+            session: whose they are.
+            base: the environment of commands, without secrets.
+            scratch: a folder for output that is too long to show; None for a temporary one.
+            on_terminal: told of each command's terminal.
+        """
+        self._place = local
+        self._editor = editor
+        self._session = session
+        self._on_terminal = on_terminal
+        self._base = base
+        self._env = base
+        self._cwd = local.root
+        self._shell = find_shell(base.get("PATH", os.defpath))
+        self._kept = scratch
+        self._scratch: Scratch | None = None
+        self._count = 0
+        self._background: dict[str, _Background] = {}
+        self._usable = True
+
+    @property
+    def _local(self) -> Processes:
+        return self._place.processes
+
+    @property
+    def cwd(self) -> Path:
+        """Where the next command runs."""
+        return self._cwd if self._usable else self._local.cwd
+
+    @property
+    def tainted(self) -> str:
+        """The variable that changed how commands are found, empty if none did."""
+        return taint(self._base, self._env) if self._usable else self._local.tainted
+
+    async def run(
+        self, command: str, on_output: OnOutput, *, seconds: float, background: bool = False
+    ) -> CommandResult:
+        """Run a shell command in a terminal of the editor, for at most `seconds`; cancelling kills it."""
+        if not self._usable:
+            return await self._local.run(command, on_output, seconds=seconds, background=background)
+        self._count += 1
+        state = self._folder() / f"{self._count}.state"
+        starting = asyncio.ensure_future(self._start(command, state))
+        try:
+            terminal = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await uninterrupted(self._give_up(starting))
+            raise
+        except EditorError:
+            self._usable = False
+            return await self._local.run(command, on_output, seconds=seconds, background=background)
+        await self._on_terminal(command, terminal)
+        if background:
+            key = f"terminal_{self._count}"
+            self._background[key] = _Background(command, terminal)
+            return CommandResult(None, "", self._cwd, background=key)
+        return await self._watch(terminal, state, seconds)
+
+    async def output(self, process: str) -> BackgroundOutput:
+        """Return what a background command printed since the last call; raises KeyError if unknown."""
+        job = self._background.get(process)
+        if job is None:
+            return await self._local.output(process)
+        try:
+            found = await self._editor.terminal_output(self._session, job.terminal)
+        except EditorError:
+            return BackgroundOutput(process, job.command, running=False, status=None, output="")
+        text, job.shown = found.output[job.shown :], len(found.output)
+        ended = found.exit_status
+        status = _status(ended.exit_code, ended.signal) if ended else None
+        return BackgroundOutput(process, job.command, ended is None, status, sanitise(text))
+
+    async def kill(self, process: str) -> bool:
+        """End a background command; whether it was still running."""
+        job = self._background.get(process)
+        if job is None:
+            return await self._local.kill(process)
+        running = (await self.output(process)).running
+        await self._editor.terminal_end(self._session, job.terminal, release=False)
+        return running
+
+    def background(self) -> Sequence[str]:
+        """The ids of the commands that were started in the background."""
+        return [*self._background, *self._local.background()]
+
+    async def close(self) -> None:
+        """End everything that still runs and give its terminals back."""
+        jobs, self._background = list(self._background.values()), {}
+        ends = [self._editor.terminal_end(self._session, job.terminal, release=True) for job in jobs]
+        if ends:
+            await asyncio.wait([asyncio.ensure_future(end) for end in ends], timeout=END_SECONDS)
+        if self._scratch is not None:
+            self._scratch.close()
+
+    async def _start(self, command: str, state: Path) -> str:
+        shell, _, script, _, argument = command_line(self._shell, command, state)
+        file = state.with_suffix(".sh")
+        hidden = [name for name in os.environ if name not in self._base]
+        names = " ".join(shlex.quote(name) for name in hidden if name.isidentifier())
+        # The editor's own variables would be there too; and nobody is there to answer a program's questions.
+        head = f"exec </dev/null\n{f'unset {names}' if names else ':'} 2>/dev/null\n"
+        file.write_text(head + script + "\n", encoding="utf-8")
+        file.chmod(0o600)
+        changed = {name: value for name, value in self._env.items() if os.environ.get(name) != value}
+        return await self._editor.terminal(
+            self._session, [shell, str(file), argument], str(self._cwd), changed, KEPT
+        )
+
+    async def _watch(self, terminal: str, state: Path, seconds: float) -> CommandResult:
+        timed_out = False
+        try:
+            waiting = asyncio.ensure_future(self._editor.terminal_exit(self._session, terminal))
+            try:
+                done, _ = await asyncio.wait({waiting}, timeout=seconds)
+                if not done:
+                    timed_out = True
+                    await self._editor.terminal_end(self._session, terminal, release=False)
+                    await asyncio.wait({waiting}, timeout=END_SECONDS)
+            finally:
+                waiting.cancel()
+            found = await self._editor.terminal_output(self._session, terminal)
+        except EditorError as error:
+            words = f"The editor lost this command: {error}. Whether it ran to its end is unknown."
+            return CommandResult(None, "", self._cwd, notes=(words,))
+        except asyncio.CancelledError:
+            await uninterrupted(self._abandon(terminal))
+            raise
+        finally:
+            await uninterrupted(self._release(terminal))
+        notes = [] if timed_out else self._carry_over(read_state(state, self._env))
+        ended = found.exit_status
+        status = None if timed_out or ended is None else _status(ended.exit_code, ended.signal)
+        return self._result(found.output, status, notes, cut=found.truncated, timed_out=timed_out)
+
+    async def _give_up(self, starting: "asyncio.Future[str]") -> None:
+        """Nobody waits any more for a terminal that may be there in a moment."""
+        await asyncio.wait({starting}, timeout=END_SECONDS)
+        if starting.done() and starting.exception() is None:
+            await self._abandon(starting.result())
+            await self._release(starting.result())
+
+    async def _abandon(self, terminal: str) -> None:
+        end = self._editor.terminal_end(self._session, terminal, release=False)
+        await asyncio.wait({asyncio.ensure_future(end)}, timeout=END_SECONDS)
+
+    async def _release(self, terminal: str) -> None:
+        end = self._editor.terminal_end(self._session, terminal, release=True)
+        await asyncio.wait({asyncio.ensure_future(end)}, timeout=END_SECONDS)
+
+    def _carry_over(self, state: State | None) -> list[str]:
+        if state is None:
+            return []
+        self._env = state.env
+        root = self._place.root
+        self._cwd = state.cwd or root
+        if state.cwd is None or any(state.cwd.is_relative_to(folder) for folder in self._place.folders):
+            return []
+        self._cwd = root
+        left = sanitise(str(state.cwd))
+        return [f"The working folder {left} is outside the working folders; commands run in {root} again."]
+
+    def _result(
+        self, text: str, status: int | None, notes: list[str], *, cut: bool, timed_out: bool
+    ) -> CommandResult:
+        spill = Spill(self._folder() / f"{self._count}{OUTPUT}")
+        output = Output(spill=spill)
+        data = text.replace("\r\n", "\n").encode("utf-8", "replace")
+        for start in range(0, len(data), _PIECE):
+            output.feed(data[start : start + _PIECE])
+        spill.close()
+        if cut:
+            notes.append("The editor kept only the end of the output.")
+        return CommandResult(
+            status=status,
+            output=sanitise(output.text()),
+            cwd=self._cwd,
+            timed_out=timed_out,
+            total_bytes=output.total,
+            spill=output.spill,
+            notes=tuple(notes),
+        )
+
+    def _folder(self) -> Path:
+        if self._scratch is None or not self._scratch.path.is_dir():
+            self._scratch = Scratch(self._kept)
+        return self._scratch.path
+
+
+def _status(code: int | None, signal: str | None) -> int:
+    """An exit status as the system counts it: negative for a signal."""
+    if signal:
+        number = signal.removeprefix("SIG")
+        known = {"HUP": 1, "INT": 2, "QUIT": 3, "ABRT": 6, "KILL": 9, "SEGV": 11, "PIPE": 13, "TERM": 15}
+        return -(int(number) if number.isdecimal() else known.get(number.upper(), 15))
+    return code or 0
