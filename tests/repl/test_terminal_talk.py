@@ -363,7 +363,7 @@ def test_a_file_is_completed_after_an_at_sign(start: Start, tmp_path: Path) -> N
 def test_a_shell_command_runs_and_is_shown(start: Start) -> None:
     terminal = start()
     terminal.send("!echo shell-$((40 + 2))")
-    terminal.until(lambda: terminal.prompt_line.startswith("! "), "the shell prompt")
+    terminal.until(lambda: terminal.prompt_line.startswith("!echo"), "the shell prompt")
     terminal.send("\r")
     terminal.wait_for("shell-42")
 
@@ -396,6 +396,18 @@ def test_history_outlives_the_program(start: Start) -> None:
     second.settle()
     second.send("\x1b[A")
     second.until(lambda: second.prompt_line == f"{SIGN} remember me", "the earlier prompt")
+
+
+def test_what_was_being_typed_when_it_ended_comes_back(start: Start) -> None:
+    first = start()
+    first.send("half a sentence")
+    first.wait_for("half a sentence")
+    first.signal(signal.SIGTERM)
+    first.wait_end()
+    second = start()
+    second.settle()
+    second.send("\x1b[A")
+    second.until(lambda: second.prompt_line == f"{SIGN} half a sentence", "the unsent prompt")
 
 
 def test_ctrl_r_searches_the_history(start: Start) -> None:

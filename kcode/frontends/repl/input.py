@@ -87,9 +87,7 @@ class PromptInput:
         return Dimension(min=1, max=max(1, rows // 2))
 
     def _prefix(self, line: int, wrapped: int) -> StyleAndTextTuples:
-        glyphs = self._theme.glyphs
         if line or wrapped:
             return [("", "  ")]
-        return (
-            [("class:shell", f"{glyphs.shell} ")] if self.shell else [("class:prompt", f"{glyphs.prompt} ")]
-        )
+        # In shell mode the person's own "!" stands where the prompt's sign was.
+        return [] if self.shell else [("class:prompt", f"{self._theme.glyphs.prompt} ")]

@@ -77,6 +77,7 @@ class Room:
     async def run(self) -> int:
         """Draw the prompt, open the conversation behind it, and stay until the person leaves."""
         self.stage.print(self._greeting())
+        asyncio.get_running_loop().set_exception_handler(self._fault)
         try:
             return await self.stage.app.run_async(
                 pre_run=lambda: self.spawn(self._open()), handle_sigint=False, set_exception_handler=False
@@ -84,6 +85,8 @@ class Room:
         except (EOFError, OSError):
             return GONE
         finally:
+            # Whatever ended this, what was being typed is in the history.
+            self.prompt.set_aside()
             with contextlib.suppress(OSError, TimeoutError):
                 await asyncio.wait_for(self._close(), LAST)
                 self.stage.flush()
@@ -117,6 +120,12 @@ class Room:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self.stage.print(f"\n  {sanitise(f'{type(error).__name__}: {error}')}\n")
+
+    def _fault(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Tell of a fault in a line: a traceback would tear the drawn part apart, and the work goes on."""
+        error = context.get("exception")
+        words = f"{type(error).__name__}: {error}" if error else str(context.get("message"))
+        self.stage.print(f"\n  Inside the terminal: {sanitise(' '.join(words.split()))[:500]}\n")
 
     def _submit_early(self, text: str) -> None:
         """Keep what is sent before the conversation is open."""
