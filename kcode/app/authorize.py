@@ -10,6 +10,7 @@ from kcode.types.errors import ConfigError
 from kcode.types.events import Mode
 from kcode.types.frontend import Decision, Frontend, PermissionRequest
 from kcode.types.model import JsonObject
+from kcode.types.tool import PathNeed
 
 if TYPE_CHECKING:
     from kcode.permissions.paths import Workspace
@@ -73,6 +74,13 @@ class Rules:
         if not needs:
             return Verdict("allow", "it needs nothing")
         return strictest([decide(need, mode, self.all, self._place()) for need in needs])
+
+    def hides(self, path: Path) -> bool:
+        """Whether a search through a folder shows nothing of a file, since reading it needs a word from the person."""
+        from kcode.permissions.policy import decide  # noqa: PLC0415 - see the class
+
+        need = PathNeed("read", path)
+        return decide(need, "default", self.all, self._place()).decision != "allow"
 
     def explain(self, command: str, cwd: Path, mode: Mode) -> JsonObject:
         """Say what the rules make of a shell command."""

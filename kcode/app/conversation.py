@@ -16,6 +16,7 @@ from kcode.types.command import Command, CommandResult, SessionSummary
 from kcode.types.connection import Connection
 from kcode.types.environment import CommandResult as ShellResult
 from kcode.types.environment import Environment
+from kcode.types.errors import SessionError
 from kcode.types.events import Cleared, MessageAdded, Mode, ModeChanged, Notice, TurnEnded
 from kcode.types.frontend import Frontend
 from kcode.types.messages import ImagePart, TextPart, Usage, UserMessage
@@ -237,6 +238,10 @@ class Conversation:
 
     async def resume(self, session: str) -> None:
         """Go on with another session."""
+        if self.busy:
+            raise SessionError("A turn is running; interrupt it first, or wait for it.")
+        if session == self.session_id:
+            raise SessionError("This is the session that you are in.")
         opened = self._parts.sessions.reopen(session)
         recorder = self._parts.recorder
         recorder.log.close()

@@ -18,8 +18,10 @@ from kcode.frontends.shapes.lines import SessionLines, money
 from kcode.frontends.shapes.result import exit_status, result_object
 from kcode.frontends.shapes.stream import StreamLines, init_line
 from kcode.frontends.shapes.tally import Tally
+from kcode.process.title import set_title
+from kcode.session.records import dump
 from kcode.types.errors import ConfigError, ModelError, SessionError
-from kcode.types.events import EVENT, Event, Notice, Retrying, TurnEnded
+from kcode.types.events import Event, Notice, Retrying, ToolStarted, TurnEnded
 from kcode.types.frontend import Decision, PermissionRequest
 from kcode.types.model import JsonObject
 from kcode.types.questions import Question
@@ -71,6 +73,7 @@ class _Run:
         self._stream: StreamLines | None = None
         self._kept: list[JsonObject] = []
         self._signal = 0
+        self._titled = False
 
     async def run(self, prompt: str) -> int:
         conversation = await open_conversation(self._options, self)
@@ -84,8 +87,11 @@ class _Run:
     async def on_event(self, event: Event) -> None:
         """Show what happened, in the format that was asked for."""
         self._tally.take(event)
+        if isinstance(event, ToolStarted) and event.kind == "execute" and not self._titled:
+            # From here on a `pkill python` of the agent must not end its own process.
+            self._titled = set_title("kcode")
         if self._options.event_log:
-            self._out.write(EVENT.dump_json(event).decode())
+            self._out.write(dump(event).decode().rstrip("\n"))
             return
         if self._stream is not None:
             for line in self._stream.of(event):
@@ -153,13 +159,13 @@ class _Run:
     def _put(self, line: JsonObject, *, last: bool = False) -> None:
         """Print one object, or keep it where a single array is wanted."""
         if self._options.output_format == "stream-json":
-            self._out.write(json.dumps(line, ensure_ascii=False))
+            self._out.write(_json(line))
         elif self._options.verbose:
             self._kept.append(line)
             if last:
-                self._out.write(json.dumps(self._kept, ensure_ascii=False))
+                self._out.write(_json(self._kept))
         else:
-            self._out.write(json.dumps(line, ensure_ascii=False))
+            self._out.write(_json(line))
 
     @contextlib.contextmanager
     def _signals(self, conversation: Conversation):  # noqa: ANN202 - a context manager
@@ -217,6 +223,16 @@ def _init(conversation: Conversation) -> JsonObject:
 
 def _colours(file: TextIO) -> bool:
     return file.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _json(value: JsonObject | list[JsonObject]) -> str:
+    """Write JSON in readable characters; escaped where a file name is no valid text."""
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value)
+    return text
 
 
 def _same_place(one: TextIO, other: TextIO) -> bool:
