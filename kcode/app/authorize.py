@@ -1,13 +1,13 @@
 """Who may do what in this conversation: rules and mode first, the person only where they say "ask"."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from kcode.config.layers import SourcedRule
 from kcode.types.errors import ConfigError
-from kcode.types.events import Mode
+from kcode.types.events import Mode, Notice
 from kcode.types.frontend import Decision, Frontend, PermissionRequest
 from kcode.types.model import JsonObject
 from kcode.types.tool import PathNeed
@@ -100,11 +100,28 @@ class Rules:
 class Authorizer:
     """Decides about calls. `mode` may change while the conversation runs."""
 
-    def __init__(self, frontend: Frontend, rules: Rules, mode: Mode, *, bypass: str = "") -> None:
-        """`bypass` says why the mode bypassPermissions may not be used; empty where it may."""
+    def __init__(
+        self,
+        frontend: Frontend,
+        rules: Rules,
+        mode: Mode,
+        *,
+        bypass: str = "",
+        keep: Callable[[Sequence[str]], str] | None = None,
+    ) -> None:
+        """Decide by `rules`.
+
+        Args:
+            frontend: answers questions.
+            rules: the rules in force.
+            mode: the mode at the start.
+            bypass: why the mode bypassPermissions may not be used; empty where it may.
+            keep: stores rules that a person allowed for good; says what kept it from doing so.
+        """
         self._frontend = frontend
         self._rules = rules
         self._bypass = bypass
+        self._keep = keep
         self._asking = asyncio.Lock()
         self.mode: Mode = "default"
         self.set_mode(mode)
@@ -166,9 +183,12 @@ class Authorizer:
             suggestions=verdict.suggestions,
         )
         decision = await self._frontend.decide(question)
-        if decision.outcome == "allow_always":
+        if decision.outcome == "allow_always" and verdict.suggestions:
             for rule in verdict.suggestions:
                 self.add("allow", rule)
+            trouble = self._keep(verdict.suggestions) if self._keep else ""
+            if trouble:
+                await self._frontend.on_event(Notice(text=trouble, level="warning", code="rule"))
         return decision
 
 
