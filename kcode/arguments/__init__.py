@@ -7,7 +7,7 @@ change how a value is written, never the value.
 May import: the standard library and `kcode.types`.
 """
 
-from kcode.arguments.check import signature
+from kcode.arguments.check import example, signature
 from kcode.arguments.failure import ArgumentsError
 from kcode.arguments.mend import canonical, history_text, is_whole
 from kcode.arguments.names import nearest, resolve
@@ -17,6 +17,7 @@ __all__ = [
     "ArgumentsError",
     "Parsed",
     "canonical",
+    "example",
     "history_text",
     "is_whole",
     "nearest",

@@ -12,6 +12,7 @@ from kcode.engine.guards import PlainHooks
 from kcode.engine.loop import Progress, run_turn
 from kcode.engine.ports import Clock, Context, Ports
 from kcode.engine.prepare import tool_specs
+from kcode.engine.retry import Patience
 from kcode.engine.settle import uninterrupted
 from kcode.engine.step import quietly
 from kcode.types.environment import Environment
@@ -60,6 +61,8 @@ class AgentSpec:
     new_hooks: Callable[[], Hooks] = PlainHooks
     ask: Callable[[Question], Awaitable[str | None]] = _nobody
     clock: Clock = field(default_factory=Clock)
+    patience: Patience = field(default_factory=Patience)
+    watch_text: bool = True
 
 
 class Agent:
@@ -220,6 +223,8 @@ class Agent:
             spawn=self._spawn,
             ask=spec.ask,
             clock=spec.clock,
+            patience=spec.patience,
+            watch_text=spec.watch_text,
         )
 
     async def _authorize(self, request: PermissionRequest) -> Decision:

@@ -5,7 +5,6 @@ a server refuses a transcript in which one is missing.
 """
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from kcode.engine.ports import Ports
@@ -23,7 +22,7 @@ from kcode.types.events import (
 )
 from kcode.types.frontend import PermissionRequest
 from kcode.types.hooks import Stop
-from kcode.types.messages import ToolCall, ToolMessage
+from kcode.types.messages import AssistantMessage, ToolCall, ToolMessage
 from kcode.types.tool import ToolContext, ToolOutput, text_output
 
 AT_ONCE = 10
@@ -44,9 +43,9 @@ class _Slot:
     announced: bool = False
 
 
-async def execute(ports: Ports, calls: Sequence[ToolCall]) -> Stop | None:
+async def execute(ports: Ports, response: AssistantMessage) -> Stop | None:
     """Run the calls of one response and add their results; a Stop if the person ended the turn instead."""
-    batch = _Batch(ports, [_Slot(call) for call in calls])
+    batch = _Batch(ports, response)
     try:
         return await batch.run()
     finally:
@@ -54,9 +53,10 @@ async def execute(ports: Ports, calls: Sequence[ToolCall]) -> Stop | None:
 
 
 class _Batch:
-    def __init__(self, ports: Ports, slots: list[_Slot]) -> None:
+    def __init__(self, ports: Ports, response: AssistantMessage) -> None:
         self._ports = ports
-        self._slots = slots
+        self._slots = [_Slot(call) for call in response.tool_calls]
+        self._finished = response.finish != "length"
         self._told = 0
         self._room = asyncio.Semaphore(AT_ONCE)
 
@@ -87,7 +87,7 @@ class _Batch:
         """Prepare, authorise and start one call, after the earlier ones that it conflicts with."""
         prepared = await self._prepare(slot)
         if isinstance(prepared, ToolOutput):
-            await self._settle(slot, "failed", prepared)
+            await self._settle(slot, "failed", await self._ports.hooks.after_call(slot.call, prepared))
             return None
         slot.prepared = prepared
         request = PermissionRequest(
@@ -120,7 +120,7 @@ class _Batch:
 
     async def _prepare(self, slot: _Slot) -> Prepared | ToolOutput:
         """Prepare a call; again once what it conflicts with has run, since files are different then."""
-        prepared = await prepare(self._ports, slot.call)
+        prepared = await prepare(self._ports, slot.call, finished=self._finished)
         if isinstance(prepared, ToolOutput):
             earlier = self._running()
         else:
@@ -133,7 +133,7 @@ class _Batch:
         if not tasks:
             return prepared
         await asyncio.wait(tasks)
-        return await prepare(self._ports, slot.call)
+        return await prepare(self._ports, slot.call, finished=self._finished)
 
     def _running(self) -> list[_Slot]:
         return [s for s in self._slots if s.task and not s.task.done()]
@@ -154,11 +154,9 @@ class _Batch:
 
         context = ToolContext(call.id, ports.environment, ports.state, progress, ports.spawn, ports.ask)
         try:
-            output = await prepared.invocation.run(context)
+            output = await _run(prepared, context)
             output = await ports.hooks.after_call(call, output)
-        except ToolError as error:
-            return "failed", text_output(str(error), is_error=True)
-        except Exception as error:  # noqa: BLE001 - a bug in a tool is the model's to route around
+        except Exception as error:  # noqa: BLE001 - a bug in a hook is the model's to route around
             words = f"{call.name} failed inside kcode: {type(error).__name__}: {error}"
             return "failed", text_output(words, is_error=True)
         return ("failed" if output.is_error else "completed"), output
@@ -195,6 +193,16 @@ class _Batch:
         await self._ports.emit(finished)
         if output.todos is not None:
             await self._ports.emit(TodosSet(agent=self._ports.agent, todos=output.todos))
+
+
+async def _run(prepared: Prepared, context: ToolContext) -> ToolOutput:
+    try:
+        return await prepared.invocation.run(context)
+    except ToolError as error:
+        return text_output(str(error), is_error=True)
+    except Exception as error:  # noqa: BLE001 - a bug in a tool is the model's to route around
+        words = f"{prepared.tool.name} failed inside kcode: {type(error).__name__}: {error}"
+        return text_output(words, is_error=True)
 
 
 def _started(agent: str, call: ToolCall, prepared: Prepared) -> ToolStarted:

@@ -1,10 +1,9 @@
-"""The hooks that every agent has: limits, and endings that are none."""
+"""The hooks that every agent has: what joins several, and endings that are none."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kcode.engine.ports import Clock
-from kcode.types.events import Limit
 from kcode.types.frontend import Decision, PermissionRequest
 from kcode.types.hooks import Continue, Hooks, Stop
 from kcode.types.messages import AssistantMessage, ToolCall
@@ -37,17 +36,29 @@ class PlainHooks:
 
 
 class Chain(PlainHooks):
-    """Several hooks as one: the first that says something is heard."""
+    """Several hooks as one: each sees every step; otherwise the first that says something is heard."""
 
     def __init__(self, hooks: Sequence[Hooks]) -> None:
         self._hooks = hooks
 
     async def before_step(self, state: State, step: int) -> Stop | Continue | None:
-        """Ask each in turn."""
+        """Ask each in turn; a stop wins, and what several have to say is said at once."""
+        said: list[Continue] = []
         for hook in self._hooks:
-            if (said := await hook.before_step(state, step)) is not None:
-                return said
-        return None
+            match await hook.before_step(state, step):
+                case Stop() as stop:
+                    return stop
+                case Continue() as more:
+                    said.append(more)
+                case None:
+                    pass
+        if not said:
+            return None
+        return Continue(
+            "\n\n".join(s.text for s in said if s.text),
+            note="\n".join(s.note for s in said if s.note),
+            calls=all(s.calls for s in said),
+        )
 
     async def before_call(self, request: PermissionRequest) -> Decision | None:
         """Ask each in turn."""
@@ -71,78 +82,112 @@ class Chain(PlainHooks):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What one turn may use: steps, US dollars, seconds; None where there is no limit."""
+class Endings:
+    """How often in a turn the model is asked to go on, by what was wrong with its ending.
 
-    steps: int | None = None
-    usd: float | None = None
-    seconds: float | None = None
+    Attributes:
+        empty: nothing was said, also after the same request was sent again.
+        cut: the answer was cut off at the output limit.
+        announced: a call was announced, and none was made.
+    """
 
-
-class LimitGuard(PlainHooks):
-    """Ends a turn that has used what it may."""
-
-    def __init__(self, limits: Limits, clock: Clock) -> None:
-        self._limits = limits
-        self._clock = clock
-        self._began = 0.0
-        self._spent = 0.0
-
-    async def before_step(self, state: State, step: int) -> Stop | Continue | None:
-        """Check each limit."""
-        now, spent = self._clock.monotonic(), state.usage.cost or 0.0
-        if step == 1:
-            self._began, self._spent = now, spent
-        limits = self._limits
-        if limits.steps is not None and step > limits.steps:
-            return _over("turns", f"Reached the limit of {limits.steps} steps (--max-turns).")
-        if limits.usd is not None and spent - self._spent >= limits.usd:
-            return _over("budget", f"Reached the budget of ${limits.usd:g} (--max-budget-usd).")
-        if limits.seconds is not None and now - self._began >= limits.seconds:
-            return _over("time", f"Reached the limit of {limits.seconds:g} s (--max-time).")
-        return None
+    empty: int = 2
+    cut: int = 3
+    announced: int = 2
 
 
-def _over(limit: Limit, note: str) -> Stop:
-    return Stop("max_turn_requests", note, limit=limit)
+_CUT = (
+    "Your answer was cut off at the output limit. Go on exactly where it stopped, without repeating anything.",
+    "the answer was cut off at the output limit; asked to go on",
+)
+_THOUGHT = (
+    "You reached the output limit while thinking, before any answer. Think briefly now: call a tool, or answer.",
+    "the thinking reached the output limit; asked to be brief",
+)
+_EMPTY = (
+    "Your last response held no answer and no tool call. Go on with the task: call a tool, or answer.",
+    "the response was empty; asked to go on",
+)
+_ANNOUNCED = (
+    "You said what you would do next, but called no tool. Call it now; if nothing is left to do, say the result.",
+    "a tool call was announced but not made; asked for it",
+)
+
+
+def _yes() -> bool:
+    return True
 
 
 class EndingGuard(PlainHooks):
     """Nudges a model that stopped without an answer; a bounded number of times in a turn."""
 
-    def __init__(self, nudges: int = 2) -> None:
-        self._allowed = nudges
-        self._left = nudges
+    def __init__(self, endings: Endings | None = None, *, acting: Callable[[], bool] = _yes) -> None:
+        """`acting` says whether the model is to act at all: while it plans, an announcement is an answer."""
+        self._endings = endings or Endings()
+        self._left = {"empty": 0, "cut": 0, "announced": 0}
+        self._acting = acting
 
     async def before_step(self, state: State, step: int) -> Stop | Continue | None:
         """Start each turn with all nudges."""
         del state
         if step == 1:
-            self._left = self._allowed
+            given = self._endings
+            self._left = {"empty": given.empty, "cut": given.cut, "announced": given.announced}
         return None
 
     async def before_stop(self, response: AssistantMessage) -> Stop | Continue | None:
-        """Tell apart an answer, a cut-off one and none at all."""
+        """Tell apart an answer, a cut-off one, an announcement and nothing at all."""
+        text = response.text.strip()
         if response.finish == "content_filter":
             return Stop(
-                "refusal", "The vendor's content filter ended the answer. Put the request differently."
+                "refusal",
+                "The vendor's content filter ended the answer. Put the request differently; if it happens "
+                "again, something said earlier is the cause: start anew with /clear.",
             )
         if response.finish == "length":
-            return self._nudge(
-                "Your answer was cut off at the output limit. Go on exactly where it stopped.",
-                "the answer was cut off at the output limit; asked to go on",
-                Stop("max_tokens", "The answer was cut off at the model's output limit."),
+            said = _CUT if text else _THOUGHT
+            return self._nudge("cut", said) or Stop(
+                "max_tokens", "The answer was cut off at the model's output limit."
             )
-        if not response.text.strip():
-            return self._nudge(
-                "Your last response held no answer and no tool call. Go on with the task, or answer.",
-                "the response was empty; asked to go on",
-                Stop("end_turn", "The model stopped without an answer."),
-            )
+        if _promised(response):
+            # An empty promise that stays one is an answer without words.
+            nudge = self._nudge("announced", _ANNOUNCED) if self._acting() or not text else None
+            return nudge if nudge or text else Stop("end_turn", "The model announced a call and made none.")
+        if not text:
+            return self._nudge("empty", _EMPTY) or Stop("end_turn", "The model stopped without an answer.")
         return None
 
-    def _nudge(self, text: str, note: str, otherwise: Stop) -> Stop | Continue:
-        if self._left <= 0:
-            return otherwise
-        self._left -= 1
-        return Continue(text, note=f"kcode: {note}")
+    def _nudge(self, kind: str, said: tuple[str, str]) -> Continue | None:
+        if self._left[kind] <= 0:
+            return None
+        self._left[kind] -= 1
+        return Continue(said[0], note=f"kcode: {said[1]}")
+
+
+_INTENT = re.compile(
+    r"(?:(?:ok(?:ay)?|now|next|then|first|great|good|perfect|sure|so|all right)\b[,.:!]?\s+)*"
+    r"(?:let me|let's|let us|i(?:['\u2019]ll| will| need to|['\u2019]m going to| am going to| should))\s+"
+    r"(?:(?:now|first|next|then|also|quickly|start by|begin by|go ahead and|try to)\s+)*"
+    r"(?:run|check|look|read|open|search|find|fix|edit|update|create|write|add|implement|test|examine|inspect|list"
+    r"|explore|apply|change|modify|install|execute|verify|try|use|call|refactor|remove|delete|move|rename|build"
+    r"|review|investigate|analy[sz]e|running|reading|looking|checking)\b",
+    re.IGNORECASE,
+)
+_INTENT_ZH = re.compile(
+    r"(?:好的?[,\uff0c]?)?(?:现在|接下来|下面|首先|然后)?[,\uff0c]?(?:让我|我来|我将|我会|我要|我先)"
+    r"(?:先|再|来|去)?(?:运行|查看|检查|读取|看|打开|搜索|查找|修复|修改|编辑|更新|创建|编写|写|添加|实现|测试|执行|删除)"
+)
+_NO_INTENT = re.compile(
+    r"\?|let me know|\bif you\b|\bonce you\b|\bwhen you\b|\bunless\b|\uff1f|请", re.IGNORECASE
+)
+_SENTENCE = re.compile(r"(?<=[.!?:;\u3002\uff01\uff1f\uff1a])\s+|(?<=[\u3002\uff01\uff1f])|\n+")
+
+
+def _promised(response: AssistantMessage) -> bool:
+    """Whether a call was announced: by the server's own word, or by what the answer ends with."""
+    if any(r.kind == "finish" and r.detail == "tool_calls->stop" for r in response.repairs):
+        return True
+    last = next((s.strip() for s in reversed(_SENTENCE.split(response.text.strip()[-600:])) if s.strip()), "")
+    last = last.lstrip("*_#>- ")
+    intent = _INTENT.match(last) or _INTENT_ZH.match(last)
+    return bool(intent) and len(last) <= 300 and not _NO_INTENT.search(last)

@@ -29,18 +29,20 @@ async def run_turn(ports: Ports, progress: Progress) -> Stop:
         ModelError: the model could not be asked.
     """
     for step in count(1):
+        calls = True
         match await ports.hooks.before_step(ports.state, step):
             case Stop() as stop:
                 return stop
             case Continue() as nudge:
                 await _say(ports, nudge)
+                calls = nudge.calls
             case None:
                 pass
         await ports.emit(StepStarted(agent=ports.agent, step=step))
         progress.steps = step
-        response, api_ms = await respond(ports)
+        response, api_ms = await respond(ports, calls=calls)
         progress.api_ms += api_ms
-        stop = await execute(ports, response.tool_calls) if response.tool_calls else None
+        stop = await execute(ports, response) if response.tool_calls else None
         await ports.emit(StepEnded(agent=ports.agent, step=step, api_ms=api_ms))
         if stop is None:
             stop = await _go_on(ports, response)
@@ -69,5 +71,6 @@ async def _go_on(ports: Ports, response: AssistantMessage) -> Stop | None:
 async def _say(ports: Ports, nudge: Continue) -> None:
     if nudge.note:
         await ports.emit(Notice(agent=ports.agent, text=nudge.note, code="nudge"))
-    message = UserMessage(parts=(TextPart(text=nudge.text),), origin="harness")
-    await ports.emit(MessageAdded(agent=ports.agent, message=message))
+    if nudge.text:
+        message = UserMessage(parts=(TextPart(text=nudge.text),), origin="harness")
+        await ports.emit(MessageAdded(agent=ports.agent, message=message))

@@ -3,15 +3,16 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+from kcode.engine.retry import Patience
 from kcode.types.environment import Environment
 from kcode.types.errors import ModelError
 from kcode.types.events import Event
 from kcode.types.frontend import Decision, PermissionRequest
 from kcode.types.hooks import Hooks
-from kcode.types.messages import AssistantMessage, UserMessage
+from kcode.types.messages import AssistantMessage, Message, UserMessage
 from kcode.types.model import JsonObject, Model, ModelInfo, Request
 from kcode.types.questions import Ask
 from kcode.types.state import State
@@ -37,6 +38,14 @@ class Context(Protocol):
 
     def request(self, state: State, model: ModelInfo) -> Request:
         """Return what the model is to see."""
+        ...
+
+    def estimate(self, state: State) -> int:
+        """Estimate the tokens of the next request."""
+        ...
+
+    def weigh(self, message: Message) -> int:
+        """Estimate the tokens of one message."""
         ...
 
     async def compact(
@@ -75,3 +84,6 @@ class Ports:
     spawn: Spawner
     ask: Ask
     clock: Clock = Clock()
+    patience: Patience = field(default_factory=Patience)
+    watch_text: bool = True
+    """Whether a response that repeats itself without end is stopped."""

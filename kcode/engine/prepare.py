@@ -7,11 +7,16 @@ from typing import cast
 from pydantic import JsonValue, ValidationError
 
 from kcode.arguments import ArgumentsError, nearest, parse, resolve
+from kcode.engine.loops import INVALID
 from kcode.engine.ports import Ports
 from kcode.types.errors import ToolError
 from kcode.types.messages import Repair, ToolCall
 from kcode.types.model import JsonObject, ToolSpec
 from kcode.types.tool import AnyTool, Invocation, PrepareContext, ToolOutput, text_output
+
+_CUT = (
+    " The response had reached the output limit: make it smaller, for example write a file in several parts."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,30 +29,40 @@ class Prepared:
     repairs: tuple[Repair, ...]
 
 
-async def prepare(ports: Ports, call: ToolCall) -> Prepared | ToolOutput:
+async def prepare(ports: Ports, call: ToolCall, *, finished: bool = True) -> Prepared | ToolOutput:
     """Find the tool, mend and check the arguments, and let the tool say what it would do.
 
-    Returns the error for the model where that fails.
+    Returns the error for the model where that fails. `finished` is False where the response was cut off at the
+    output limit: then nothing is added to arguments that end too early.
     """
     tool = ports.tools.get(call.name)
     repairs: tuple[Repair, ...] = ()
     if tool is None:
         tool = _meant(ports.tools, call.name)
         if tool is None:
-            return text_output(_unknown(ports.tools, call.name), is_error=True)
+            return _refused(_unknown(ports.tools, call.name))
         repairs = (Repair(place="arguments", kind="tool-name", detail=f"{call.name} -> {tool.name}"),)
     try:
-        parsed = parse(call.arguments, tool.args.model_json_schema(), read_only=tool.read_only)
+        parsed = parse(
+            call.arguments, tool.args.model_json_schema(), read_only=tool.read_only, finished=finished
+        )
         arguments = tool.args.model_validate(parsed.value)
         invocation = await tool.prepare(arguments, PrepareContext(ports.environment, ports.state))
-    except (ArgumentsError, ToolError) as error:
-        return text_output(f"{error}", is_error=True)
+    except ArgumentsError as error:
+        cut = error.kind == "cut" and not finished
+        return _refused(f"{error}{_CUT if cut else ''}")
     except ValidationError as error:
-        return text_output(_invalid(tool, error), is_error=True)
+        return _refused(_invalid(tool, error))
+    except ToolError as error:
+        return text_output(f"{error}", is_error=True)
     except Exception as error:  # noqa: BLE001 - a bug in a tool is the model's to route around
         words = f"{tool.name} failed inside kcode: {type(error).__name__}: {error}"
         return text_output(words, is_error=True)
     return Prepared(tool, parsed.value, invocation, (*repairs, *parsed.repairs))
+
+
+def _refused(words: str) -> ToolOutput:
+    return text_output(words, is_error=True, details={INVALID: True})
 
 
 def _meant(tools: Mapping[str, AnyTool], name: str) -> AnyTool | None:

@@ -1,53 +1,65 @@
 """One response: make room, ask, show, retry, record."""
 
+from dataclasses import replace
 from random import Random
 
 from kcode.engine import retry
 from kcode.engine.ports import Ports
+from kcode.engine.repetition import RepetitionWatch
 from kcode.engine.settle import uninterrupted
 from kcode.types.errors import ModelError
 from kcode.types.events import CallDelta, MessageAdded, Retrying, TextDelta, ThinkingDelta
-from kcode.types.messages import AssistantMessage, TextPart
+from kcode.types.messages import AssistantMessage, TextPart, Usage
 from kcode.types.model import Delta, Request
+from kcode.types.questions import Option, Question
 
 OVERFLOWS = 3
 """How often a request that the server found too long is made shorter."""
+WAIT, STOP = "Wait", "Stop"
 
 
-async def respond(ports: Ports) -> tuple[AssistantMessage, int]:
+async def respond(ports: Ports, *, calls: bool = True) -> tuple[AssistantMessage, int]:
     """Ask for one response and add it to the transcript; returns it and the milliseconds that it took.
+
+    Without `calls` the model is to answer in words.
 
     Raises:
         ModelError: the model could not be asked, also after the retries.
     """
-    random = Random()  # noqa: S311 - jitter, not a secret
+    retries = _Retries(ports)
     overflow: ModelError | None = None
     overflows = 0
-    attempt = 1
     while True:
         await ports.context.make_room(
             ports.state, ports.model.info, ports.emit, lambda r: quietly(ports, r), overflow=overflow
         )
+        overflow = None
         began = ports.clock.monotonic()
         try:
-            response = await _ask(ports)
+            response = await _ask(ports, _request(ports, calls=calls))
         except ModelError as error:
             if error.kind == "context_overflow" and overflows < OVERFLOWS:
                 overflow, overflows = error, overflows + 1
                 continue
-            delay = retry.wait(error, attempt, random)
-            if delay is None:
-                raise
-            await _wait(ports, error, attempt, delay)
-            attempt += 1
+            await retries.wait(error)
         else:
             elapsed = int((ports.clock.monotonic() - began) * 1000)
             await ports.emit(MessageAdded(agent=ports.agent, message=response))
             return response, elapsed
 
 
-async def _ask(ports: Ports) -> AssistantMessage:
+def _request(ports: Ports, *, calls: bool) -> Request:
+    request = ports.context.request(ports.state, ports.model.info)
+    last = next((m for m in reversed(ports.state.transcript) if isinstance(m, AssistantMessage)), None)
+    if last is not None and last.finish == "length":
+        # What was cut off once would be cut off again: once, there is twice the room.
+        request = replace(request, max_output=2 * (request.max_output or ports.model.info.max_output))
+    return request if calls else replace(request, calls=False)
+
+
+async def _ask(ports: Ports, request: Request) -> AssistantMessage:
     said: list[str] = []
+    words, thoughts = RepetitionWatch(), RepetitionWatch()
 
     async def show(delta: Delta) -> None:
         if delta.thinking:
@@ -57,10 +69,12 @@ async def _ask(ports: Ports) -> AssistantMessage:
             await ports.emit(TextDelta(agent=ports.agent, text=delta.text))
         if delta.call:
             await ports.emit(CallDelta(agent=ports.agent, name=delta.call))
+        if ports.watch_text and (words.feed(delta.text) or thoughts.feed(delta.thinking)):
+            raise ModelError("The model repeated the same text without end.", kind="repetition")
 
     finished = False
     try:
-        response = await ports.model.respond(ports.context.request(ports.state, ports.model.info), show)
+        response = await ports.model.respond(request, show)
         finished = True
     except ModelError:
         finished = True
@@ -69,7 +83,18 @@ async def _ask(ports: Ports) -> AssistantMessage:
         # Interrupted by the person, who has read the beginning: the model should know of it too.
         if not finished and "".join(said).strip():
             await uninterrupted(_keep(ports, "".join(said)))
-    return response
+    return _counted(ports, response)
+
+
+def _counted(ports: Ports, response: AssistantMessage) -> AssistantMessage:
+    """Estimate the tokens where the server counted none, so that the meter keeps moving."""
+    if not response.usage.estimated or response.usage.input:
+        return response
+    read, written = ports.context.estimate(ports.state), ports.context.weigh(response)
+    usage = Usage(input=read, output=written, estimated=True)
+    price = ports.model.info.price
+    cost = price.cost(usage) if price else None
+    return response.model_copy(update={"usage": usage.model_copy(update={"cost": cost})})
 
 
 async def _keep(ports: Ports, text: str) -> None:
@@ -77,17 +102,49 @@ async def _keep(ports: Ports, text: str) -> None:
     await ports.emit(MessageAdded(agent=ports.agent, message=message))
 
 
-async def _wait(ports: Ports, error: ModelError, attempt: int, delay: float) -> None:
-    event = Retrying(
-        agent=ports.agent,
-        attempt=attempt,
-        attempts=retry.attempts(error),
-        delay=round(delay, 3),
-        kind=error.kind,
-        message=str(error),
-    )
-    await ports.emit(event)
-    await ports.clock.sleep(delay)
+class _Retries:
+    """The one place that decides about sending a request again, for one request."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._attempt = 1
+        self._random = Random()  # noqa: S311 - jitter, not a secret
+
+    async def wait(self, error: ModelError) -> None:
+        """Wait until the request may be sent again, shown and cancellable.
+
+        Raises:
+            ModelError: it is given up.
+        """
+        ports, most = self._ports, retry.attempts(error, self._ports.patience)
+        delay = retry.wait(error, self._attempt, self._random, ports.patience)
+        if delay is None and self._attempt < most and error.retry_after is not None:
+            delay = await self._asked(error, error.retry_after)
+        if delay is None:
+            raise error if self._attempt == 1 else self._given_up(error) from error
+        event = Retrying(
+            agent=ports.agent,
+            attempt=self._attempt,
+            attempts=most,
+            delay=round(delay, 3),
+            kind=error.kind,
+            message=str(error),
+        )
+        self._attempt += 1
+        await ports.emit(event)
+        await ports.clock.sleep(delay)
+
+    async def _asked(self, error: ModelError, seconds: float) -> float | None:
+        """Let the person decide about a wait that is longer than anybody waits unasked."""
+        words = f"{error} The server asks to wait {seconds / 60:.0f} minutes."
+        answer = await self._ports.ask(Question(words, (Option(WAIT), Option(STOP)), header="Wait"))
+        return seconds if answer == WAIT else None
+
+    def _given_up(self, error: ModelError) -> ModelError:
+        words = f"{error} Given up after {self._attempt} attempts."
+        if error.kind == "overloaded":
+            words += " Another model may be free: /model, or fallbackModel in the settings."
+        return ModelError(words, kind=error.kind, status=error.status, retry_after=error.retry_after)
 
 
 async def quietly(ports: Ports, request: Request) -> AssistantMessage:
@@ -96,14 +153,9 @@ async def quietly(ports: Ports, request: Request) -> AssistantMessage:
     async def ignore(_: Delta) -> None:
         return
 
-    random = Random()  # noqa: S311 - jitter, not a secret
-    attempt = 1
+    retries = _Retries(ports)
     while True:
         try:
             return await ports.model.respond(request, ignore)
         except ModelError as error:
-            delay = retry.wait(error, attempt, random)
-            if delay is None:
-                raise
-            await _wait(ports, error, attempt, delay)
-            attempt += 1
+            await retries.wait(error)

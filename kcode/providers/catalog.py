@@ -168,17 +168,7 @@ def newest(models: list[ModelInfo]) -> ModelInfo | None:
 
 def cost(usage: Usage, price: Price | None) -> float | None:
     """Return what a request cost in US dollars; None where the price is unknown."""
-    if price is None:
-        return None
-    write = price.input if price.cache_write is None else price.cache_write
-    fresh = max(0, usage.input - usage.cached - usage.cache_write)
-    total = (
-        fresh * price.input
-        + usage.cached * price.cached
-        + usage.cache_write * write
-        + usage.output * price.output
-    )
-    return total / 1_000_000
+    return None if price is None else price.cost(usage)
 
 
 def _vendor(base_url: str) -> str:

@@ -3,6 +3,7 @@
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import count
 from typing import TypeAlias
 
@@ -120,7 +121,7 @@ class ScriptedModel:
         Raises:
             ModelError: the step is a failure, or the script has ended.
         """
-        kept = Request(request.system, tuple(request.messages), tuple(request.tools), request.max_output)
+        kept = replace(request, messages=tuple(request.messages), tools=tuple(request.tools))
         self.requests.append(kept)
         message = await self._script.play(lambda: kept)
         for delta in deltas(message, self._piece):

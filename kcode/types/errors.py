@@ -15,6 +15,7 @@ ModelErrorKind: TypeAlias = Literal[
     "timeout",
     "broken_stream",
     "empty",
+    "repetition",
     "rate_limited",
     "overloaded",
     "server",
@@ -28,7 +29,7 @@ ModelErrorKind: TypeAlias = Literal[
 ]
 
 TRANSIENT: frozenset[ModelErrorKind] = frozenset(
-    {"network", "timeout", "broken_stream", "empty", "rate_limited", "overloaded", "server"}
+    {"network", "timeout", "broken_stream", "empty", "repetition", "rate_limited", "overloaded", "server"}
 )
 """Kinds that may pass by themselves: the engine retries them."""
 

@@ -21,10 +21,14 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Continue:
-    """Go on: the model is told `text` in the user's place."""
+    """Go on: the model is told `text` in the user's place, the person is told `note`; either may be empty.
+
+    Without `calls` the model is to answer in words: calls are not wanted in the next step.
+    """
 
     text: str
     note: str = ""
+    calls: bool = True
 
 
 class Hooks(Protocol):
@@ -39,7 +43,7 @@ class Hooks(Protocol):
         ...
 
     async def after_call(self, call: ToolCall, output: ToolOutput) -> ToolOutput:
-        """Called with each result; may add to it."""
+        """Called with each result, also that of a call that failed or could not be prepared; may add to it."""
         ...
 
     async def before_stop(self, response: AssistantMessage) -> Stop | Continue | None:

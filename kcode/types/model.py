@@ -6,7 +6,7 @@ from typing import Protocol, TypeAlias
 
 from pydantic import JsonValue
 
-from kcode.types.messages import AssistantMessage, Message
+from kcode.types.messages import AssistantMessage, Message, Usage
 from kcode.types.value import Value
 
 JsonObject: TypeAlias = dict[str, JsonValue]
@@ -28,6 +28,18 @@ class Price:
     cached: float
     output: float
     cache_write: float | None = None
+
+    def cost(self, usage: Usage) -> float:
+        """Return what a request cost in US dollars."""
+        write = self.input if self.cache_write is None else self.cache_write
+        fresh = max(0, usage.input - usage.cached - usage.cache_write)
+        dollars = (
+            fresh * self.input
+            + usage.cached * self.cached
+            + usage.cache_write * write
+            + usage.output * self.output
+        )
+        return dollars / 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +67,17 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one step sends: a projection of the transcript."""
+    """What one step sends: a projection of the transcript.
+
+    Without `calls` the model is asked to answer in words, though the tools stay in the request: taking them out
+    would cost the prompt cache.
+    """
 
     system: str
     messages: Sequence[Message]
     tools: Sequence[ToolSpec]
     max_output: int | None = None
+    calls: bool = True
 
 
 OnDelta: TypeAlias = Callable[[Delta], Awaitable[None]]

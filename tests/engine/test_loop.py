@@ -2,7 +2,8 @@ import asyncio
 
 from engine_bench import MakeBench, Words, assert_legal, file_access, tool
 
-from kcode.engine.guards import Chain, EndingGuard, LimitGuard, Limits
+from kcode.app.limits import LimitGuard, Limits
+from kcode.engine.guards import Chain, EndingGuard, Endings
 from kcode.engine.ports import Clock
 from kcode.providers.scripted import call, says
 from kcode.types.errors import ModelError, ToolError
@@ -238,7 +239,7 @@ async def test_a_budget_is_that_of_the_turn(bench: MakeBench) -> None:
 
 
 async def test_an_empty_answer_is_asked_for_again_a_few_times_and_then_told(bench: MakeBench) -> None:
-    b = bench([says(thinking="hm") for _ in range(9)], hooks=lambda: Chain([EndingGuard(2)]))
+    b = bench([says(thinking="hm") for _ in range(9)], hooks=lambda: Chain([EndingGuard(Endings(empty=2))]))
     ended = await b.agent.prompt("go")
     assert ended.steps == 3
     assert ended.note == "The model stopped without an answer."

@@ -1,0 +1,114 @@
+"""What a turn and a session may use: steps, money, time."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from kcode.engine.guards import PlainHooks
+from kcode.engine.ports import Clock
+from kcode.types.events import Limit
+from kcode.types.hooks import Continue, Stop
+from kcode.types.questions import Ask, Option, Question
+from kcode.types.state import State
+
+WARNED_AT = 0.8
+"""The part of a limit at which the person is warned."""
+GO_ON, STOP = "Go on", "Stop here"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one turn may use: steps, US dollars, seconds; None where there is no limit."""
+
+    steps: int | None = None
+    usd: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(slots=True)
+class Meter:
+    """What all agents of a conversation spent together; sub-agents count in.
+
+    Attributes:
+        spent: US dollars of the session so far, None where the price is unknown.
+        ask: asks the person whether to go on past `ceiling`.
+        ceiling: US dollars of the session at which the person is asked; None for never.
+        portion: by how much the ceiling rises each time that the person says to go on.
+    """
+
+    spent: Callable[[], float | None]
+    ask: Ask | None = None
+    ceiling: float | None = None
+    portion: float = 0.0
+    began: float = 0.0
+    base: float = 0.0
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def begin(self, now: float) -> None:
+        """A turn of the main agent begins; `now` is in seconds on the monotonic clock."""
+        self.began, self.base = now, self.spent() or 0.0
+
+
+class LimitGuard(PlainHooks):
+    """Ends a turn that has used what it may, and warns before."""
+
+    def __init__(self, limits: Limits, clock: Clock, meter: Meter | None = None) -> None:
+        """With a `meter`, whoever prompts the main agent begins it; without one, each first step does."""
+        self._limits = limits
+        self._clock = clock
+        self._meter = meter
+        self._began = 0.0
+        self._base = 0.0
+        self._warned: set[str] = set()
+
+    async def before_step(self, state: State, step: int) -> Stop | Continue | None:
+        """Check each limit."""
+        spent = self._meter.spent() if self._meter else state.usage.cost
+        now = self._clock.monotonic()
+        if step == 1:
+            self._warned.clear()
+            self._began, self._base = now, spent or 0.0
+        if self._meter:
+            self._began, self._base = self._meter.began, self._meter.base
+            stop = await self._ceiling(self._meter)
+            if stop is not None:
+                return stop
+        limits = self._limits
+        used: tuple[tuple[Limit, float | None, float, str], ...] = (
+            ("turns", limits.steps, step - 1, "{:g} steps (--max-turns)"),
+            ("budget", limits.usd, (spent or 0.0) - self._base, "${:g} (--max-budget-usd)"),
+            ("time", limits.seconds, now - self._began, "{:g} s (--max-time)"),
+        )
+        for name, limit, amount, words in used:
+            if limit is not None and amount >= limit:
+                return Stop("max_turn_requests", f"Reached the limit of {words.format(limit)}.", limit=name)
+        notes = [
+            f"kcode: {amount / limit:.0%} of the limit of {words.format(limit)} is used."
+            for name, limit, amount, words in used
+            if limit is not None and amount >= WARNED_AT * limit and self._first(name)
+        ]
+        if limits.usd is not None and spent is None and step > 1 and self._first("price"):
+            notes.append(
+                "kcode: the price of this model is not known, so --max-budget-usd cannot be kept to."
+            )
+        return Continue("", note="\n".join(notes)) if notes else None
+
+    def _first(self, name: str) -> bool:
+        if name in self._warned:
+            return False
+        self._warned.add(name)
+        return True
+
+    async def _ceiling(self, meter: Meter) -> Stop | None:
+        """Ask the person before going on past the session's budget."""
+        async with meter.asking:
+            spent = meter.spent() or 0.0
+            if meter.ceiling is None or spent < meter.ceiling:
+                return None
+            words = f"The budget of ${meter.ceiling:g} for this session is used up (${spent:.2f})."
+            options = (Option(GO_ON, f"up to another ${meter.portion:g}"), Option(STOP))
+            answer = await meter.ask(Question(words, options, header="Budget")) if meter.ask else None
+            if answer != GO_ON:
+                return Stop("max_turn_requests", f"{words} Raise it with /budget.", limit="budget")
+            meter.ceiling = spent + meter.portion
+        return None
