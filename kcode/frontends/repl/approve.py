@@ -3,8 +3,7 @@
 import sys
 from collections.abc import Awaitable, Callable
 
-from kcode.frontends.repl.forms import Answer, Asker, Choice, Form
-from kcode.frontends.repl.live import Live
+from kcode.frontends.repl.forms import Asker, Choice, Form
 from kcode.frontends.repl.render import diff, tools
 from kcode.frontends.repl.render.canvas import indented, one_line, safe, styled
 from kcode.frontends.repl.scroll import Scroll
@@ -23,12 +22,10 @@ class Approver:
     def __init__(
         self,
         scroll: Scroll,
-        live: Live,
         dialog: Asker,
         set_mode: Callable[[Mode], Awaitable[None]],
     ) -> None:
         self._scroll = scroll
-        self._live = live
         self._dialog = dialog
         self._set_mode = set_mode
 
@@ -45,7 +42,7 @@ class Approver:
             body=safe(request.reason),
             shortcut=1 if len(answers) > 2 else None,
         )
-        answer = await self._ask(form)
+        answer = await self._dialog.ask(form)
         if answer is None:
             return Decision("cancelled", reason="dismissed")
         kind = answers[answer.picks[0]][1]
@@ -57,17 +54,6 @@ class Approver:
         if kind == "once":
             return Decision("allow_once")
         return Decision("reject_once", feedback=answer.words)
-
-    async def _ask(self, form: Form) -> Answer | None:
-        """Show the form, and nothing that moves beside it."""
-        live = self._live
-        live.asking = True
-        live.changed()
-        try:
-            return await self._dialog.ask(form)
-        finally:
-            live.asking = self._dialog.waiting > 0
-            live.changed()
 
     def _title(self, request: PermissionRequest) -> str:
         who = "" if request.agent == "main" else f"[{one_line(request.agent, 40)}] "

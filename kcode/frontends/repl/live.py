@@ -40,7 +40,8 @@ class Live:
     canvas: Canvas
     clock: Callable[[], float] = time.monotonic
     busy: bool = False
-    asking: bool = False
+    asking: Callable[[], bool] = bool
+    """Whether a question is open, beside which nothing should move."""
     doing: str = ""
     since: float = 0.0
     heard: float = 0.0
@@ -54,7 +55,7 @@ class Live:
     version: int = 0
     took: float = 0.0
     """Seconds that the last drawing took."""
-    _drawn: tuple[tuple[int, int, int], str] = ((-1, 0, 0), "")
+    _drawn: tuple[tuple[int, int, int, bool], str] = ((-1, 0, 0, False), "")
 
     def begin(self, doing: str) -> None:
         """Something begins that the person waits for."""
@@ -80,7 +81,7 @@ class Live:
 
     def draw(self, columns: int, rows: int) -> str:
         """Return the live region: at most `rows` lines, the oldest cut away."""
-        key = (self.version, columns, rows)
+        key = (self.version, columns, rows, self.asking())
         if self._drawn[0] != key:
             began = self.clock()
             self._drawn = (key, self._compose(columns, rows))
@@ -118,14 +119,10 @@ class Live:
             parts.append(
                 self.canvas.draw(styled(f"  {self.canvas.glyphs.corner} {words}", "dim"), width=columns)
             )
-        if self.busy and not self.asking:
+        working = self.busy and not self.asking()
+        if working:
             parts.append("\n" + self._working(columns))
-        if (
-            self.busy
-            and not self.asking
-            and self.show_todos
-            and any(todo.status != "completed" for todo in self.todos)
-        ):
+        if working and self.show_todos and any(todo.status != "completed" for todo in self.todos):
             parts.append(todos.draw(self.canvas, self.todos[:12], columns))
         for text in self.queued:
             words = one_line(text, max(10, columns - 30))

@@ -35,8 +35,9 @@ class Session:
         self._scroll = Scroll(room.stage, Canvas(room.theme))
         live = Live(self._scroll.canvas)
         self._feed = Feed(self._scroll, live, room.status)
-        self._approver = Approver(self._scroll, live, room.dialog, self._set_mode)
+        self._approver = Approver(self._scroll, room.dialog, self._set_mode)
         self._conversation: Conversation | None = None
+        live.asking = lambda: room.dialog.waiting > 0
         room.stage.live = live.draw
 
     async def on_event(self, event: Event) -> None:

@@ -1,11 +1,9 @@
-"""What happens around the answer: prompts, ends of turns, retries, notices, sub-agents."""
+"""What happens around the answer: prompts, ends of turns, retries, notices."""
 
 from rich.text import Text
 
-from kcode.frontends.repl.render.canvas import Canvas, indented, one_line, safe, styled
+from kcode.frontends.repl.render.canvas import Canvas, indented, safe, styled
 from kcode.types.events import (
-    AgentFinished,
-    AgentStarted,
     Compacted,
     ContextTrimmed,
     Notice,
@@ -73,17 +71,6 @@ def trimmed(canvas: Canvas, event: ContextTrimmed, columns: int) -> str:
     if not event.hidden:
         return below(canvas, f"Older parts of the conversation set aside{_sizes(event)}.", columns, "dim")
     return below(canvas, f"{len(event.hidden)} old tool results set aside{_sizes(event)}.", columns, "dim")
-
-
-def agent_started(canvas: Canvas, event: AgentStarted, columns: int) -> str:
-    """Draw that a sub-agent began."""
-    return below(canvas, f"{event.child} began: {one_line(event.task, 120)}", columns, "dim")
-
-
-def agent_finished(canvas: Canvas, event: AgentFinished, columns: int) -> str:
-    """Draw that a sub-agent ended."""
-    how = "done" if event.stop_reason == "end_turn" else event.stop_reason.replace("_", " ")
-    return below(canvas, f"{event.child}: {how}", columns, "dim")
 
 
 def below(canvas: Canvas, words: str, columns: int, style: str) -> str:
