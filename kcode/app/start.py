@@ -11,6 +11,7 @@ from kcode import __version__, registry
 from kcode.app.authorize import Authorizer, Rules
 from kcode.app.connecting import find_connection
 from kcode.app.conversation import Conversation, Parts
+from kcode.app.limits import LimitGuard, Limits
 from kcode.app.recorder import Recorder
 from kcode.app.sessions import Sessions
 from kcode.config.connection import missing_text
@@ -21,7 +22,8 @@ from kcode.config.trust import Trust
 from kcode.context import memory
 from kcode.context.window import ContextWindow
 from kcode.engine.agent import Agent, AgentSpec
-from kcode.engine.guards import Chain, EndingGuard, LimitGuard, Limits
+from kcode.engine.guards import Chain, EndingGuard
+from kcode.engine.loops import LoopGuard, MistakeGuard
 from kcode.engine.ports import Clock
 from kcode.environment.local import LocalEnvironment
 from kcode.prompts.build import Instructions, instruction_text, system_prompt
@@ -214,7 +216,7 @@ class _Opening:
         limits = Limits(options.max_turns, options.max_budget_usd, options.max_time)
 
         def hooks() -> Hooks:
-            return Chain([LimitGuard(limits, Clock()), EndingGuard()])
+            return Chain([LimitGuard(limits, Clock()), MistakeGuard(), LoopGuard(), EndingGuard()])
 
         spec = AgentSpec(
             model=model,
