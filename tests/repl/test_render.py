@@ -69,9 +69,10 @@ def test_hostile_output_is_harmless(status: str) -> None:
 def test_long_output_keeps_its_head_and_tail_and_says_what_is_missing() -> None:
     event = ToolFinished(call_id="c", name="Bash", status="completed", title="seq 100")
     shown = tools.finished(PLAIN, event, "execute", "\n".join(map(str, range(100))), 80)
-    words = "▪ Bash seq 100 ⎿ 0 1 … +95 lines (Ctrl-O shows all) 97 98 99"
+    words = "▪ Bash seq 100 ⎿ 0 1 … +95 lines 97 98 99"
     assert shown.text.split() == words.split()
     assert "50" in shown.full.split()
+    assert "Ctrl-O" in bare(tools.finished(COLOUR, event, "execute", "x\n" * 100, 80).text)
 
 
 def test_a_line_too_long_for_the_window_is_cut_not_wrapped() -> None:

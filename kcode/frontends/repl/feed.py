@@ -68,6 +68,8 @@ class Feed:
         self.scroll = scroll
         self.live = live
         self.status = status
+        self.repeats = True
+        """Whether what the person sends is printed: not where the terminal itself has shown it."""
         self.said = False
         """Whether anything of the running turn was shown."""
         self.queued: list[str] = []
@@ -80,7 +82,8 @@ class Feed:
 
     def say(self, text: str) -> None:
         """Print what the person said."""
-        self._print(turn.prompt(self._canvas, text, self._columns))
+        if self.repeats:
+            self._print(turn.prompt(self._canvas, text, self._columns))
         self.scroll.restart()
 
     def expect_echo(self) -> None:

@@ -138,6 +138,7 @@ class PlainSession:
         self._scroll = Scroll(self._terminal, Canvas(theme))
         live = Live(self._scroll.canvas)
         self._feed = Feed(self._scroll, live, Status(theme))
+        self._feed.repeats = False
         self._approver = Approver(self._scroll, self._terminal, self._set_mode)
         self._conversation: Conversation | None = None
 

@@ -77,6 +77,11 @@ class Canvas:
             return text
         return text.translate(_PLAIN).encode("ascii", "replace").decode("ascii")
 
+    def missing(self, lines: int) -> str:
+        """Say how many lines are folded away, and how they are seen where there is a key for it."""
+        key = " (Ctrl-O shows all)" if self.theme.drawable else ""
+        return f"{self.glyphs.ellipsis} +{lines} lines{key}"
+
     def text_width(self, columns: int) -> int:
         """Return the width of running text."""
         return max(1, min(columns - 1, WIDEST))

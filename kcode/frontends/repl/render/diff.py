@@ -60,8 +60,6 @@ def draw(
         text.append(f"{indent}{line.number:>{digits}} ", "dim")
         text.append(f"{line.sign} {safe(line.text, whole=whole)}\n", STYLE[line.sign])
     if len(lines) > limit:
-        text.append(
-            f"{indent}{canvas.glyphs.ellipsis} +{len(lines) - limit} lines (Ctrl-O shows all)\n", "dim"
-        )
+        text.append(f"{indent}{canvas.missing(len(lines) - limit)}\n", "dim")
     text.rstrip()
     return canvas.draw(text, width=columns, wrap=False) if text else ""

@@ -77,7 +77,7 @@ def folded(canvas: Canvas, output: str, columns: int, *, style: str = "", head: 
         return Shown(_corner(canvas, ["(no output)"], columns, "dim"))
     if len(lines) <= head + tail + 1:
         return Shown(_corner(canvas, lines, columns, style or "dim"))
-    hidden = f"{canvas.glyphs.ellipsis} +{len(lines) - head - tail} lines (Ctrl-O shows all)"
+    hidden = canvas.missing(len(lines) - head - tail)
     some = [*lines[:head], hidden, *(lines[-tail:] if tail else [])]
     return Shown(_corner(canvas, some, columns, style or "dim"), _full(canvas, lines))
 
