@@ -2,14 +2,12 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast
 
 from acp.connection import Connection
 from acp.exceptions import RequestError
 from acp.schema import (
     AllowedOutcome,
-    ClientCapabilities,
     CreateTerminalRequest,
     CreateTerminalResponse,
     EnvVariable,
@@ -28,6 +26,8 @@ from acp.schema import (
 from acp.utils import request_model, serialize_params
 from pydantic import BaseModel, ValidationError
 
+from kcode.frontends.acp.hello import Abilities
+
 JsonMap: TypeAlias = dict[str, Any]
 A = TypeVar("A", bound=BaseModel)
 
@@ -36,41 +36,11 @@ class EditorError(OSError):
     """The editor could not do what was asked, or is gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Abilities:
-    """What the editor said that it can do."""
-
-    read_files: bool = False
-    write_files: bool = False
-    terminals: bool = False
-    forms: bool = False
-    notices: bool = False
-    compaction: bool = False
-    terminal_auth: bool = False
-
-
-def abilities(said: ClientCapabilities | None, raw: Mapping[str, Any]) -> Abilities:
-    """Read the client's capabilities; `raw` holds those that the schema in use does not know yet."""
-    if said is None:
-        return Abilities()
-    session: object = raw.get("session")
-    newer = cast("JsonMap", session) if isinstance(session, dict) else {}
-    return Abilities(
-        read_files=bool(said.fs and said.fs.read_text_file),
-        write_files=bool(said.fs and said.fs.write_text_file),
-        terminals=bool(said.terminal),
-        forms=bool(said.elicitation and said.elicitation.form is not None),
-        notices=isinstance(newer.get("notices"), dict),
-        compaction=isinstance(newer.get("compaction"), dict),
-        terminal_auth=bool(said.auth and said.auth.terminal),
-    )
-
-
 class Editor:
     """Calls to the editor. Every one raises EditorError where it fails, except that nobody hears of lost updates."""
 
-    def __init__(self) -> None:
-        self.can = Abilities()
+    def __init__(self, can: Abilities) -> None:
+        self.can = can
         self._connection: Connection | None = None
 
     def connect(self, connection: Connection) -> None:

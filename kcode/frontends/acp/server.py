@@ -8,50 +8,37 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from acp.connection import Connection
 from acp.exceptions import RequestError
 from acp.schema import (
-    AgentCapabilities,
     AuthenticateRequest,
-    AuthMethodAgent,
     CancelNotification,
     CloseSessionRequest,
     DeleteSessionRequest,
     ForkSessionRequest,
     ForkSessionResponse,
-    Implementation,
-    InitializeRequest,
-    InitializeResponse,
     ListSessionsRequest,
     ListSessionsResponse,
     LoadSessionRequest,
     LoadSessionResponse,
-    McpCapabilities,
     NewSessionRequest,
     NewSessionResponse,
-    PromptCapabilities,
     PromptRequest,
     ResumeSessionRequest,
     ResumeSessionResponse,
-    SessionAdditionalDirectoriesCapabilities,
-    SessionCapabilities,
-    SessionCloseCapabilities,
-    SessionDeleteCapabilities,
-    SessionForkCapabilities,
     SessionInfo,
-    SessionListCapabilities,
-    SessionResumeCapabilities,
     SetSessionConfigOptionResponse,
     SetSessionModeRequest,
-    TerminalAuthMethod,
 )
 from pydantic import BaseModel
 
-from kcode import __version__
 from kcode.config.home import find_home
 from kcode.config.options import Options
+from kcode.frontends.acp import hello
 from kcode.frontends.acp.blocks import prompt_of
-from kcode.frontends.acp.editor import Editor, abilities
+from kcode.frontends.acp.editor import Editor
 from kcode.frontends.acp.failures import NOT_FOUND, invalid, told
+from kcode.frontends.acp.stdio import Lines
 from kcode.types.errors import ConfigError, KcodeError, NoConnectionError, SessionError
 from kcode.types.mode import Mode
 
@@ -63,21 +50,20 @@ if TYPE_CHECKING:
     from kcode.types.command import SessionSummary
 
 Result: TypeAlias = BaseModel | dict[str, Any]
-VERSION = 1
-"""The protocol's version that is spoken here."""
-SETTINGS, TERMINAL = "settings", "setup"
-"""The ways to give kcode a model: by settings or variables, or by answering questions in a terminal."""
 PAGE = 50
 
 
 class Server:
     """Answers an editor. One process serves any number of sessions."""
 
-    def __init__(self, options: Options, editor: Editor) -> None:
+    def __init__(self, options: Options, can: hello.Abilities) -> None:
         self._options = options
-        self._editor = editor
+        self._editor = Editor(can)
         self._sessions: dict[str, Turns] = {}
-        self._loading: asyncio.Future[Any] | None = None
+        # While the editor thinks of its next request.
+        self._loading = asyncio.ensure_future(
+            asyncio.to_thread(importlib.import_module, "kcode.frontends.acp.turns")
+        )
         self._trusting: Trusting | None = None
         self._stored: StoredSessions | None = None
         self._running: set[asyncio.Task[Any]] = set()
@@ -94,6 +80,10 @@ class Server:
             "session/prompt": (PromptRequest, self._prompt),
             "session/set_mode": (SetSessionModeRequest, self._set_mode),
         }
+
+    def connect(self, connection: Connection) -> None:
+        """Talk to the editor through this connection."""
+        self._editor.connect(connection)
 
     async def handle(self, method: str, params: Any, is_notification: bool) -> Result | None:
         """Answer one message, as `acp.connection.Connection` wants it.
@@ -124,14 +114,14 @@ class Server:
 
     async def close(self) -> None:
         """End every session, and let what was asked be answered."""
-        turns = list(self._sessions.values())
+        turns, self._sessions = list(self._sessions.values()), {}
         await asyncio.gather(*(one.close() for one in turns), return_exceptions=True)
         if self._running:
             await asyncio.wait(self._running, timeout=1.0)
 
     async def _answer(self, method: str, params: dict[str, Any]) -> Result:
         if method == "initialize":
-            return self._initialize(InitializeRequest.model_validate(params), params)
+            return self._initialize(params)
         if method == "session/set_config_option":
             return await self._set_option(params)
         known = self._requests.get(method)
@@ -151,47 +141,18 @@ class Server:
                 if request == wanted and session in self._sessions:
                     self._sessions[session].cancel()
 
-    def _initialize(self, request: InitializeRequest, raw: Mapping[str, Any]) -> InitializeResponse:
-        said: object = raw.get("clientCapabilities")
-        self._editor.can = abilities(
-            request.client_capabilities, cast("dict[str, Any]", said) if isinstance(said, dict) else {}
-        )
-        if self._loading is None:
-            self._loading = asyncio.ensure_future(
-                asyncio.to_thread(importlib.import_module, "kcode.frontends.acp.turns")
-            )
-        methods: list[Any] = [
-            AuthMethodAgent(
-                id=SETTINGS,
-                name="Settings or environment",
-                description=(
-                    "Set a key in the environment that the editor starts kcode with, such as KCODE_API_KEY or "
-                    "MOONSHOT_API_KEY, or in kcode's settings; `kcode doctor` checks it."
-                ),
-            )
-        ]
-        if self._editor.can.terminal_auth:
-            words = "Choose a server, a key and a model in a terminal."
-            methods.insert(
-                0,
-                TerminalAuthMethod(
-                    type="terminal",
-                    id=TERMINAL,
-                    name="Set up in a terminal",
-                    description=words,
-                    args=["--setup"],
-                ),
-            )
-        return InitializeResponse(
-            protocol_version=VERSION,
-            agent_capabilities=_capabilities(),
-            agent_info=Implementation(name="kcode", title="kcode", version=__version__),
-            auth_methods=methods,
-        )
+    def _initialize(self, params: Mapping[str, Any]) -> Result:
+        """Greet again: the first greeting was answered before this was imported."""
+        try:
+            answer = hello.answer(params)
+        except ValueError as error:
+            raise invalid(str(error)) from error
+        self._editor.can = hello.abilities(params)
+        return answer
 
     async def _authenticate(self, request: AuthenticateRequest) -> Result:
         """Look whether a model is set up by now: keys are never sent over the protocol."""
-        if request.method_id not in {SETTINGS, TERMINAL}:
+        if request.method_id not in {hello.SETTINGS, hello.TERMINAL}:
             raise invalid(f"There is no way to authenticate called {request.method_id!r}.")
         await self._loaded()
         from kcode.app.connecting import find_connection  # noqa: PLC0415 - loaded behind the first answer
@@ -370,8 +331,7 @@ class Server:
 
     async def _loaded(self) -> None:
         """Wait until everything behind the first answer is imported."""
-        if self._loading is not None:
-            await asyncio.shield(self._loading)
+        await asyncio.shield(self._loading)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -379,20 +339,16 @@ class Server:
         task.add_done_callback(self._running.discard)
 
 
-def _capabilities() -> AgentCapabilities:
-    return AgentCapabilities(
-        load_session=True,
-        prompt_capabilities=PromptCapabilities(image=True, audio=False, embedded_context=True),
-        mcp_capabilities=McpCapabilities(http=False, sse=False),
-        session_capabilities=SessionCapabilities(
-            list=SessionListCapabilities(),
-            resume=SessionResumeCapabilities(),
-            close=SessionCloseCapabilities(),
-            delete=SessionDeleteCapabilities(),
-            fork=SessionForkCapabilities(),
-            additional_directories=SessionAdditionalDirectoriesCapabilities(),
-        ),
-    )
+async def connected(server: Server, lines: Lines) -> None:
+    """Serve one editor until it closes its end."""
+    lines.watch = server.watch
+    connection = Connection(server.handle, lines, listening=False)
+    server.connect(connection)
+    try:
+        await connection.main_loop()
+        await server.close()
+    finally:
+        await connection.close()
 
 
 def _folder(text: str, *, must_exist: bool = True) -> Path:

@@ -28,9 +28,10 @@ from kcode.editing.encoding import EncodingRefusedError, decode
 from kcode.editing.endings import open_text
 from kcode.frontends.acp import choices
 from kcode.frontends.acp.asking import Asker
-from kcode.frontends.acp.editor import Abilities, Editor
+from kcode.frontends.acp.editor import Editor
 from kcode.frontends.acp.environment import EditorEnvironment
 from kcode.frontends.acp.files import EditorFiles
+from kcode.frontends.acp.hello import Abilities
 from kcode.frontends.acp.spelling import Spelling
 from kcode.frontends.acp.terminals import EditorTerminals
 from kcode.frontends.acp.updates import Place, Translator, Update

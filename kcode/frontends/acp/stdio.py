@@ -41,17 +41,21 @@ def take_over() -> tuple[int, int]:
 
 
 class Lines:
-    """The transport of a connection: one JSON object a line, see `acp.connection.Connection`."""
+    """The transport of a connection: one JSON object a line, see `acp.connection.Connection`.
 
-    def __init__(self, source: int, sink: int, watch: Callable[[JsonMessage], None]) -> None:
-        """`watch` sees every message before it is answered."""
-        self._watch = watch
+    Attributes:
+        watch: sees every message before it is answered.
+    """
+
+    def __init__(self, source: int, sink: int) -> None:
         self._loop = asyncio.get_running_loop()
         self._source = source
         self._sink = sink
         self._arrived: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._leaving: SimpleQueue[bytes | None] = SimpleQueue()
+        self._again: list[JsonMessage | None] = []
         self._waiting = 0
+        self.watch: Callable[[JsonMessage], None] = lambda _: None
         self._room = asyncio.Event()
         self._room.set()
         self._broken = False
@@ -61,6 +65,8 @@ class Lines:
 
     async def receive(self) -> JsonMessage | None:
         """Return the next message, None at the end; what is no message is answered here."""
+        if self._again:
+            return self._again.pop()
         while True:
             line = await self._arrived.get()
             if line is None:
@@ -69,8 +75,12 @@ class Lines:
                 continue
             message = self._parsed(line)
             if message is not None:
-                self._watch(message)
+                self.watch(message)
                 return message
+
+    def unread(self, message: JsonMessage | None) -> None:
+        """Let `receive` return a message once more."""
+        self._again.append(message)
 
     async def send(self, message: JsonMessage) -> None:
         """Send a message: in the order of calls, whether or not they are awaited together."""

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from kcode.editing.encoding import readable
 from kcode.frontends.acp.calls import KINDS, Call, fenced, shown_title
-from kcode.frontends.acp.editor import Abilities
+from kcode.frontends.acp.hello import Abilities
 from kcode.session.records import title_of
 from kcode.types.events import (
     AgentFinished,
