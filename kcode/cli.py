@@ -97,7 +97,11 @@ def _run(arguments: "list[str]", cwd: "Path") -> int:
         near = _nearest(words[0], list(SUBCOMMANDS))
         raise UsageError(f"unknown command {words[0]!r}. Did you mean `kcode {near}`?")
     options = _options(flags, " ".join(words), cwd)
-    if flags.print or flags.json or options.input_format == "stream-json":
+    if options.input_format == "stream-json":
+        from kcode.frontends import stream_json  # noqa: PLC0415 - only the front end in use is loaded
+
+        return stream_json.run(options)
+    if flags.print or flags.json:
         from kcode.frontends import oneshot  # noqa: PLC0415 - only the front end in use is loaded
 
         return oneshot.run(options)
@@ -144,6 +148,9 @@ def _parser() -> Parser:
     add("--output-format", choices=("text", "json", "stream-json"), default="text", help="with -p")
     add("--input-format", choices=("text", "stream-json"), default="text", help="with -p")
     add("--include-partial-messages", action="store_true", help="with stream-json: pieces as they come")
+    add("--permission-prompt-tool", choices=("stdio",), help="with stream-json input: the host is asked")
+    add("--permission-prompts", choices=("host", "none"), help="the same: host asks it, none refuses")
+    add("--replay-user-messages", action="store_true", help="with stream-json input: echo them")
     add("--json", action="store_true", help="print kcode's own event log as it happens, a line each")
     add("--verbose", action="store_true", help="show every step; with -p on stderr")
     add("--model", metavar="ID", help="the model, as the endpoint names it")
@@ -219,6 +226,8 @@ def _options(flags: argparse.Namespace, prompt: str, cwd: "Path") -> "Options":
         input_format=flags.input_format,
         partial_messages=flags.include_partial_messages,
         event_log=flags.json,
+        host_decides=flags.permission_prompt_tool == "stdio" or flags.permission_prompts == "host",
+        replay_user_messages=flags.replay_user_messages,
     )
 
 

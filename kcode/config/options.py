@@ -39,3 +39,6 @@ class Options:
     input_format: Literal["text", "stream-json"] = "text"
     partial_messages: bool = False
     event_log: bool = False
+    host_decides: bool = False
+    """With stream-json input: the program at the other end answers permission questions."""
+    replay_user_messages: bool = False

@@ -5,7 +5,6 @@ Nothing but the result goes to stdout; what a person may want to know goes to st
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import sys
@@ -15,6 +14,7 @@ from kcode.app.conversation import Conversation
 from kcode.app.start import open_conversation
 from kcode.config.options import Options
 from kcode.frontends.shapes.lines import SessionLines, money
+from kcode.frontends.shapes.output import Output, same_place, to_json
 from kcode.frontends.shapes.result import exit_status, result_object
 from kcode.frontends.shapes.stream import StreamLines, init_line
 from kcode.frontends.shapes.tally import Tally
@@ -68,7 +68,7 @@ class _Run:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._tally = Tally()
-        self._out = _Output(sys.stdout)
+        self._out = Output(sys.stdout)
         self._lines = SessionLines(colour=_colours(sys.stderr)) if options.verbose else None
         self._stream: StreamLines | None = None
         self._kept: list[JsonObject] = []
@@ -122,7 +122,7 @@ class _Run:
         formats = self._options.output_format
         if formats == "stream-json" or (formats == "json" and self._options.verbose):
             self._stream = StreamLines(conversation.session_id, partial=self._options.partial_messages)
-            self._put(_init(conversation))
+            self._put(init_line(conversation))
         answer = await conversation.command(prompt) if prompt.startswith("/") else None
         if answer is not None and not answer.prompt:
             self._tally.answer = answer.text
@@ -146,7 +146,7 @@ class _Run:
 
     def _finish_text(self, ended: TurnEnded) -> None:
         # Where both streams end in one terminal or file, the answer already stands there.
-        if self._tally.answer and not (self._lines and _same_place(sys.stdout, sys.stderr)):
+        if self._tally.answer and not (self._lines and same_place(sys.stdout, sys.stderr)):
             self._out.write(self._tally.answer)
         if self._lines is None:
             if ended.note:
@@ -159,13 +159,13 @@ class _Run:
     def _put(self, line: JsonObject, *, last: bool = False) -> None:
         """Print one object, or keep it where a single array is wanted."""
         if self._options.output_format == "stream-json":
-            self._out.write(_json(line))
+            self._out.write(to_json(line))
         elif self._options.verbose:
             self._kept.append(line)
             if last:
-                self._out.write(_json(self._kept))
+                self._out.write(to_json(self._kept))
         else:
-            self._out.write(_json(line))
+            self._out.write(to_json(line))
 
     @contextlib.contextmanager
     def _signals(self, conversation: Conversation):  # noqa: ANN202 - a context manager
@@ -185,62 +185,8 @@ class _Run:
                 loop.remove_signal_handler(number)
 
 
-class _Output:
-    """Lines on stdout, flushed at once; a closed pipe ends the run quietly."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-        self._closed = False
-        self.on_closed = lambda: None
-
-    def write(self, line: str) -> None:
-        if self._closed:
-            return
-        try:
-            self._file.write(line.encode("utf-8", "replace").decode("utf-8") + "\n")
-            self._file.flush()
-        except UnicodeEncodeError:
-            encoding = self._file.encoding or "ascii"
-            self._file.write(line.encode(encoding, "replace").decode(encoding) + "\n")
-            self._file.flush()
-        except BrokenPipeError:
-            self._closed = True
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._file.fileno())
-            self.on_closed()
-
-
-def _init(conversation: Conversation) -> JsonObject:
-    return init_line(
-        session_id=conversation.session_id,
-        cwd=str(conversation.environment.root),
-        model=conversation.model.id,
-        mode=conversation.mode,
-        tools=conversation.tool_names,
-        commands=[command.name for command in conversation.commands()],
-        key=conversation.connection.source,
-    )
-
-
 def _colours(file: TextIO) -> bool:
     return file.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def _json(value: JsonObject | list[JsonObject]) -> str:
-    """Write JSON in readable characters; escaped where a file name is no valid text."""
-    text = json.dumps(value, ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(value)
-    return text
-
-
-def _same_place(one: TextIO, other: TextIO) -> bool:
-    """Whether two streams end in the same terminal or file."""
-    try:
-        return os.path.sameopenfile(one.fileno(), other.fileno())
-    except (OSError, ValueError):
-        return False
 
 
 def _complain(text: str, end: str = "\n") -> None:

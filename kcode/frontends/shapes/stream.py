@@ -1,11 +1,12 @@
 """The lines of `--output-format stream-json`: one JSON object for each thing that happened."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from uuid import uuid4
 
 from pydantic import JsonValue
 
 from kcode import __version__
+from kcode.app.conversation import Conversation
 from kcode.frontends.shapes.result import usage_object
 from kcode.frontends.shapes.tally import arguments_of
 from kcode.types.events import (
@@ -32,28 +33,19 @@ from kcode.types.messages import (
 from kcode.types.model import JsonObject
 
 
-def init_line(
-    *,
-    session_id: str,
-    cwd: str,
-    model: str,
-    mode: str,
-    tools: Sequence[str],
-    commands: Sequence[str],
-    key: str,
-) -> JsonObject:
+def init_line(conversation: Conversation) -> JsonObject:
     """Open the stream: what runs where, with which tools."""
     return {
         "type": "system",
         "subtype": "init",
-        "cwd": cwd,
-        "session_id": session_id,
-        "tools": list(tools),
+        "cwd": str(conversation.environment.root),
+        "session_id": conversation.session_id,
+        "tools": list(conversation.tool_names),
         "mcp_servers": [],
-        "model": model,
-        "permissionMode": mode,
-        "slash_commands": list(commands),
-        "apiKeySource": key,
+        "model": conversation.model.id,
+        "permissionMode": conversation.mode,
+        "slash_commands": [command.name for command in conversation.commands()],
+        "apiKeySource": conversation.connection.source,
         "kcode_version": __version__,
         "output_style": "default",
         "agents": [],
