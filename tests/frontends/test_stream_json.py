@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -57,7 +57,7 @@ StartHost = Callable[..., AbstractAsyncContextManager[Host]]
 @pytest.fixture
 def host(place: Place) -> StartHost:
     @asynccontextmanager
-    async def start(steps: list[Any], *flags: str) -> AsyncIterator[Host]:
+    async def start(steps: list[Any], *flags: str) -> AsyncGenerator[Host]:
         async with ScriptedServer(steps) as server:
             process = await place.start(
                 "-p",
