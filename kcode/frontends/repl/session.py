@@ -10,7 +10,7 @@ from kcode.frontends.repl.conversation import Conversation, Opener
 from kcode.frontends.repl.feed import Feed
 from kcode.frontends.repl.forms import Choice, Form
 from kcode.frontends.repl.live import Live
-from kcode.frontends.repl.opening import default_opener
+from kcode.frontends.repl.opening import default_opener, preload
 from kcode.frontends.repl.picker import pick
 from kcode.frontends.repl.questions import ask
 from kcode.frontends.repl.recap import take_up
@@ -56,11 +56,13 @@ class Session:
         """Open the conversation and do what the person sends, for ever."""
         room = self._room
         room.spawn(self._feed.tick())
-        conversation = await self._open(room.opener or default_opener())
+        conversation = await self._open(room.opener or await asyncio.to_thread(default_opener))
         if conversation is None:
             room.leave(1)
             return
         self._conversation = conversation
+        if room.opener is None:
+            room.spawn(preload())
         talk = Talk(conversation, self._feed, room.prompt, root=room.options.cwd, leave=room.leave)
         room.closing += [conversation.close, talk.stop]
         self._connect(talk, conversation)

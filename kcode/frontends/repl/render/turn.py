@@ -38,7 +38,7 @@ def ended(canvas: Canvas, event: TurnEnded, columns: int) -> str:
         )
     if event.error is not None:
         hint = " It may work if you try again." if event.error.transient else ""
-        return below(canvas, f"{event.error.message}{hint}", columns, "red")
+        return below(canvas, f"{_sentence(event.error.message)}{hint}", columns, "red")
     if event.stop_reason == "end_turn" and not event.note:
         return ""
     words = event.note or f"The turn ended early: {event.stop_reason.replace('_', ' ')}."
@@ -49,7 +49,7 @@ def retrying(canvas: Canvas, event: Retrying, columns: int, *, shown: bool) -> s
     """Draw that a request is sent again; `shown` says that a part of the failed answer stands above."""
     void = " What stands above of this answer is void." if shown else ""
     words = (
-        f"{event.message.rstrip('.')}. Trying again in {event.delay:.0f}s "
+        f"{_sentence(event.message)} Trying again in {event.delay:.0f}s "
         f"({event.attempt} of {event.attempts}).{void}"
     )
     return below(canvas, words, columns, "yellow")
@@ -78,6 +78,11 @@ def below(canvas: Canvas, words: str, columns: int, style: str) -> str:
     text = Text(safe(words).strip(), style=style)
     drawn = canvas.draw(text, width=max(1, columns - 6))
     return indented(drawn, f"  {canvas.encodable(canvas.glyphs.corner)}  ", "     ")
+
+
+def _sentence(words: str) -> str:
+    """End words with a full stop, unless they end a sentence already."""
+    return words if words.endswith((".", "?", "!")) else f"{words}."
 
 
 def _sizes(event: Compacted | ContextTrimmed) -> str:
