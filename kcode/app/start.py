@@ -13,6 +13,7 @@ from kcode.app.connecting import find_connection
 from kcode.app.conversation import Conversation, Parts
 from kcode.app.limits import LimitGuard, Limits
 from kcode.app.recorder import Recorder
+from kcode.app.remember import Remembered
 from kcode.app.sessions import Sessions
 from kcode.config.connection import missing_text
 from kcode.config.home import Home, find_home
@@ -89,6 +90,7 @@ class _Opening:
         self._environ: Mapping[str, str] = dict(os.environ)
         self._home: Home = find_home(self._environ)
         self._notices: list[str] = []
+        self._rules: Rules | None = None
 
     async def open(self) -> Conversation:
         options = self._options
@@ -168,6 +170,7 @@ class _Opening:
             environ=self._environ,
             pass_env=loaded.settings.pass_env,
             variables=loaded.settings.env,
+            hidden=lambda path: self._rules is not None and self._rules.hides(path),
         )
         return self._host(local, loaded) if self._host else local
 
@@ -176,7 +179,9 @@ class _Opening:
         mode: Mode = self._options.permission_mode or settings.default_mode or "default"
         kept = [self._home.path / "spill"] if self._home.path else []
         rules = Rules(loaded.rules, environment.folders, self._home.user, kept)
-        return Authorizer(self._frontend, rules, mode, bypass=self._bypass(loaded))
+        self._rules = rules
+        keep = Remembered(loaded.root, self._options.cwd, self._home).keep
+        return Authorizer(self._frontend, rules, mode, bypass=self._bypass(loaded), keep=keep)
 
     def _bypass(self, loaded: Loaded) -> str:
         """Say why nobody may skip all permissions here; empty where they may."""

@@ -54,4 +54,6 @@ class StoredSessions:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise SessionError(f"Session {session.id} cannot be deleted: {error.strerror or error}.") from error
+            raise SessionError(
+                f"Session {session.id} cannot be deleted: {error.strerror or error}."
+            ) from error
