@@ -8,7 +8,7 @@ from kcode.engine.ports import Ports
 from kcode.engine.repetition import RepetitionWatch
 from kcode.engine.settle import uninterrupted
 from kcode.types.errors import ModelError
-from kcode.types.events import CallDelta, MessageAdded, Retrying, TextDelta, ThinkingDelta
+from kcode.types.events import CallDelta, MessageAdded, Notice, Retrying, TextDelta, ThinkingDelta
 from kcode.types.messages import AssistantMessage, TextPart, Usage
 from kcode.types.model import Delta, Request
 from kcode.types.questions import Option, Question
@@ -45,6 +45,10 @@ async def respond(ports: Ports, *, calls: bool = True) -> tuple[AssistantMessage
         else:
             elapsed = int((ports.clock.monotonic() - began) * 1000)
             await ports.emit(MessageAdded(agent=ports.agent, message=response))
+            for repair in response.repairs:
+                if repair.kind == "refused":
+                    text = f"kcode: the server refused a part of the request; from now on: {repair.detail}"
+                    await ports.emit(Notice(agent=ports.agent, text=text, code="adapted"))
             return response, elapsed
 
 

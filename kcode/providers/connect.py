@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from kcode.providers import catalog
+from kcode.providers.client import preload
 from kcode.providers.dialect import Dialect
-from kcode.providers.openai_chat import OpenAIChat, preload
+from kcode.providers.openai_chat import OpenAIChat
 from kcode.providers.reach import check
 from kcode.types.connection import Connection
 from kcode.types.errors import ConfigError, ModelError

@@ -64,6 +64,7 @@ class Dialect:
             empty one with every response that has tool calls but no thinking, "echoed" what there was,
             "dropped" nothing.
         reasoning_key: the field it goes back under; empty for the one it came under.
+        reasoning_filler: what stands for thinking that has to be there and is not.
         limit_key: the field that caps the output.
         fields: further fields of the request, by target.
         session_key: whether the session is named to the prompt cache.
@@ -73,6 +74,9 @@ class Dialect:
         videos: whether videos are, too.
         most_output: the largest cap of the output that the server allows; 0 where it named none.
         without: fields that the server refused and that are no longer sent.
+        without_tools: tools that the server refused and that are no longer offered; `mcp__*` stands for all of
+            MCP servers.
+        strict: whether the conversation is put into the strictest form first.
     """
 
     name: str
@@ -82,6 +86,7 @@ class Dialect:
     call_ids: CallId = plain
     reasoning: Literal["always", "required", "echoed", "dropped"] = "echoed"
     reasoning_key: str = ""
+    reasoning_filler: str = ""
     limit_key: str = "max_completion_tokens"
     fields: Callable[[Target], JsonObject] = _nothing
     session_key: bool = False
@@ -91,6 +96,8 @@ class Dialect:
     videos: bool = False
     most_output: int = 0
     without: frozenset[str] = field(default_factory=frozenset[str])
+    without_tools: frozenset[str] = field(default_factory=frozenset[str])
+    strict: bool = False
 
 
 def target(connection: Connection, model: str = "") -> Target:

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from kcode.arguments import history_text
 from kcode.providers.dialect import Dialect, Target
+from kcode.providers.strict import strict
 from kcode.providers.tool_schema import narrow
 from kcode.types.messages import (
     AssistantMessage,
@@ -37,6 +38,7 @@ _BYTES_PER_TOKEN = 3
 """Low on purpose: the output must fit what is left of the window."""
 
 _LEAST_OUTPUT = 1_024
+_NONE = b',"tool_choice":"none"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Encoder:
         pieces = [*head.opening]
         weight = len(head.data) + sum(map(len, pieces))
         pending: list[JsonObject] = []
-        for message in request.messages:
+        for message in strict(request.messages) if self._dialect.strict else request.messages:
             encoded = self._messages.get(id(message))
             if encoded is None or encoded.message is not message:
                 encoded = self._remember(message)
@@ -114,8 +116,9 @@ class Encoder:
         }
         if self._dialect.session_key and self._session:
             fields["prompt_cache_key"] = self._session
-        if request.tools:
-            fields["tools"] = [self._tool(tool) for tool in request.tools]
+        tools = {tool.name: tool for tool in reversed(request.tools) if self._offers(tool.name)}
+        if tools:
+            fields["tools"] = [self._tool(tool) for tool in reversed(tools.values())]
         for name in self._dialect.without:
             fields.pop(name, None)
         system = (_dumps({"role": "system", "content": request.system}),) if request.system else ()
@@ -128,7 +131,14 @@ class Encoder:
         room = max(_LEAST_OUTPUT, self._info.window - weight // _BYTES_PER_TOKEN)
         most = self._dialect.most_output or room
         limit = min(request.max_output or self._info.max_output, room, most)
-        return b',"%b":%d' % (self._dialect.limit_key.encode(), limit)
+        choice = (
+            b"" if request.calls or not request.tools or "tool_choice" in self._dialect.without else _NONE
+        )
+        return b'%b,"%b":%d' % (choice, self._dialect.limit_key.encode(), limit)
+
+    def _offers(self, tool: str) -> bool:
+        refused = self._dialect.without_tools
+        return tool not in refused and not ("mcp__*" in refused and tool.startswith("mcp__"))
 
     def _tool(self, tool: ToolSpec) -> JsonObject:
         schema = narrow(tool.parameters) if self._dialect.moonshot_schemas else tool.parameters
@@ -198,6 +208,7 @@ class Encoder:
         # A list of details cannot be rebuilt from its text; the servers that send one take the text too.
         key = dialect.reasoning_key or ("reasoning" if came == "reasoning_details" else came)
         wanted = dialect.reasoning == "always" or (dialect.reasoning == "required" and self._info.thinking)
+        thinking = thinking or (dialect.reasoning_filler if wanted and message.tool_calls else "")
         return {key: thinking} if thinking or (wanted and message.tool_calls) else {}
 
     def _call_id(self, call_id: str, name: str) -> str:

@@ -53,7 +53,7 @@ _REFUSALS: tuple[tuple[Reason, str], ...] = (
         "duplicate_tool",
         r"function name .* is duplicated|tools? names? must be unique|duplicate (?:tool|function)",
     ),
-    ("schema", r"json schema|at path '|invalid schema|input_schema|tools?\W+\d+\W+function\W+parameters"),
+    ("schema", r"json schema|at path '|invalid schema|input_schema|function\W+parameters"),
     ("media", r"image|video|vision|multimodal|media[ _]type"),
     ("pairing", r"tool_call_id|tool_calls? must be followed|preceding message with 'tool_calls'|role.*order"),
     (

@@ -1,36 +1,32 @@
-"""Chat completions: the door to the openai package, which is loaded when a request is near.
+"""Chat completions over an OpenAI-compatible endpoint.
 
-The package brings the client, its pool and its errors. Bodies are ready bytes and responses are read as raw
-bytes: its request transform costs time for every message of the history, its stream models for every chunk.
+The openai package brings the client, its pool and its errors. Bodies are ready bytes and responses are read as
+raw bytes: its request transform costs time for every message of the history, its stream models for every chunk.
 """
 
 import asyncio
-import contextlib
-import importlib
-import ssl
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
-import kcode
+from kcode.arguments import nearest
 from kcode.providers import catalog
-from kcode.providers.adapt import adapt
+from kcode.providers.adapt import Change, adapt
+from kcode.providers.client import Client, preload
 from kcode.providers.dialect import Dialect, choose, target
 from kcode.providers.encode import Encoder
-from kcode.providers.errors import model_error
-from kcode.providers.reach import is_loopback, unreachable
+from kcode.providers.gate import Gate
+from kcode.providers.profile import Profile, departures
 from kcode.providers.reading import Patience, Reading
 from kcode.providers.reply import Reply
 from kcode.types.connection import Connection
 from kcode.types.errors import ModelError
-from kcode.types.messages import AssistantMessage
-from kcode.types.model import Delta, ModelInfo, OnDelta, Request
+from kcode.types.messages import AssistantMessage, Repair
+from kcode.types.model import Delta, JsonObject, ModelInfo, OnDelta, Request
 
-if TYPE_CHECKING:
-    import httpx2
-    import openai
+__all__ = ["Hooks", "OpenAIChat", "preload"]
 
-_LESSONS = 4
+_LESSONS = 6
 """How often a refused request is changed and sent once more."""
 
 _EMPTIES = 2
@@ -39,24 +35,34 @@ _EMPTIES = 2
 _LISTING = 30.0
 """Seconds for the list of models."""
 
-_KEEP = 60.0
-"""Seconds that an unused connection is kept: beyond that, servers and routers drop them silently."""
 
-_OWN_HEADERS = frozenset(
-    {"host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"}
-)
+def _unkept(_fields: JsonObject, _window: int) -> None:
+    return
 
 
-def preload() -> None:
-    """Load the openai package, which takes half a second: on a thread, while the person reads or types."""
-    importlib.import_module("openai")
-    with contextlib.suppress(ImportError):
-        # Loaded by the first connection otherwise, while nothing else can happen.
-        importlib.import_module("anyio._backends._asyncio")
+def _nowhere(_body: bytes) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What happens with what a model's requests taught.
+
+    Attributes:
+        learnt: keeps the departures from the endpoint's dialect and the window, 0 where none was learnt.
+        dump: stores a request that was refused for good; returns where, empty if nowhere.
+    """
+
+    learnt: Callable[[JsonObject, int], None] = _unkept
+    dump: Callable[[bytes], str] = _nowhere
 
 
 class OpenAIChat:
-    """A model behind an OpenAI-compatible endpoint."""
+    """A model behind an OpenAI-compatible endpoint.
+
+    Attributes:
+        hooks: what happens with what is learnt; may be set before the first request.
+    """
 
     def __init__(
         self,
@@ -78,15 +84,16 @@ class OpenAIChat:
             patience: how long to wait.
             ca_file: certificates to trust instead of the system's.
         """
+        self.hooks = Hooks()
         self._connection = connection
         self._info = info
         self._session = session
         self._patience = patience or Patience()
-        self._ca_file = ca_file
-        self._client: openai.AsyncOpenAI | None = None
-        self._opening = asyncio.Lock()
+        self._client = Client(connection, connect=self._patience.connect, ca_file=ca_file)
+        self._gate = Gate()
         self._empties = 0
-        self._use(dialect or choose(target(connection, info.id)))
+        self._base = dialect or choose(target(connection, info.id))
+        self._use(self._base)
 
     @property
     def info(self) -> ModelInfo:
@@ -101,29 +108,40 @@ class OpenAIChat:
     def become(self, info: ModelInfo) -> None:
         """Speak to another model of the same endpoint, over the same connection."""
         self._info = info
-        self._use(choose(target(self._connection, info.id)))
+        self._base = choose(target(self._connection, info.id))
+        self._use(self._base)
+
+    def recall(self, profile: Profile) -> None:
+        """Begin with what was learnt earlier."""
+        self._info = profile.info(self._info)
+        self._use(profile.dialect(self._base))
 
     async def respond(self, request: Request, on_delta: OnDelta) -> AssistantMessage:
         """Return one response, having shown its pieces as they came.
 
-        A field that the server refuses is left out or spelt otherwise, and not sent again.
+        What the server refuses is left out or spelt otherwise, and not sent again. While the account allows no
+        further request at the same time, this one waits.
 
         Raises:
             ModelError: the request failed; nothing of the response counts.
         """
-        for _ in range(_LESSONS):
+        changes: list[Change] = []
+        while True:
             try:
-                return await self._ask(request, on_delta)
+                async with self._gate:
+                    message = await self._ask(request, on_delta)
             except ModelError as error:
-                changed = adapt(self._dialect, error)
-                if changed is None:
-                    raise
-                self._use(changed)
-        return await self._ask(request, on_delta)
+                change = adapt(self._dialect, error, changes) if len(changes) < _LESSONS else None
+                if change is None:
+                    raise await self._final(error, request, changes) from error
+                changes.append(change)
+                self._use(change.dialect)
+            else:
+                return self._taught(message, changes)
 
     async def warm(self) -> None:
         """Get ready for the first request, without sending anything; the waiting is done on a thread."""
-        await self._opened()
+        await self._client.opened()
 
     async def models(self) -> Sequence[Mapping[str, Any]]:
         """Return the rows of GET /models.
@@ -131,12 +149,12 @@ class OpenAIChat:
         Raises:
             ModelError: there is no such list, or it cannot be had.
         """
-        client = await self._opened()
+        client = await self._client.opened()
         try:
             async with asyncio.timeout(_LISTING):
                 found: object = await client.get("/models", cast_to=object)
         except Exception as error:
-            raise self._translated(error) from error
+            raise self._client.translated(error) from error
         rows: object = cast("Mapping[str, Any]", found).get("data") if isinstance(found, dict) else found
         if not isinstance(rows, list):
             raise ModelError("The list of models has a form that is not known.", kind="not_found")
@@ -144,9 +162,7 @@ class OpenAIChat:
 
     async def close(self) -> None:
         """Release its connections."""
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        await self._client.close()
 
     def _use(self, dialect: Dialect) -> None:
         self._dialect = dialect
@@ -154,10 +170,9 @@ class OpenAIChat:
 
     async def _ask(self, request: Request, on_delta: OnDelta) -> AssistantMessage:
         body = self._encoder.body(request)
-        client = await self._opened()
-        reply = Reply(request.tools, model=self._info.id)
+        reply = Reply(request.tools if request.calls else (), model=self._info.id)
         events = 0
-        async with Reading(lambda: _post(client, body), self._patience) as reading:
+        async with Reading(lambda: self._client.post(body), self._patience) as reading:
             while data := await reading.take():
                 for delta in _merged(reply.feed(data)):
                     await on_delta(delta)
@@ -168,7 +183,7 @@ class OpenAIChat:
                     break
         error = reading.error
         if error is not None and not reading.started:
-            raise self._translated(error) from error
+            raise self._client.translated(error) from error
         try:
             message, rest = reply.finish(cut=error is not None)
         except ModelError as failed:
@@ -181,74 +196,50 @@ class OpenAIChat:
             await on_delta(delta)
         return self._priced(message)
 
-    async def _opened(self) -> "openai.AsyncOpenAI":
-        async with self._opening:
-            if self._client is None:
-                # Loading the package and the certificates takes long enough to be felt.
-                self._client = await asyncio.to_thread(self._open)
-            return self._client
+    def _taught(self, message: AssistantMessage, changes: Sequence[Change]) -> AssistantMessage:
+        """Keep what the refusals before a response taught, and say so in the message."""
+        if not changes:
+            return message
+        self._keep()
+        repairs = tuple(Repair(place="wire", kind="refused", detail=change.words) for change in changes)
+        return message.model_copy(update={"repairs": (*repairs, *message.repairs)})
 
-    def _open(self) -> "openai.AsyncOpenAI":
-        preload()
-        import httpx2  # noqa: PLC0415 - see preload
-        import openai  # noqa: PLC0415 - see preload
-
-        connection = self._connection
-        url = urlsplit(connection.base_url)
-        host = url.hostname or ""
-        timeout = httpx2.Timeout(None, connect=self._patience.connect)
-        http = openai.DefaultAsyncHttpxClient(
-            timeout=timeout,
-            limits=httpx2.Limits(max_connections=64, keepalive_expiry=_KEEP),
-            event_hooks={"request": [self._dress]},
-            # A proxy cannot reach this machine.
-            mounts={f"all://{f'[{host}]' if ':' in host else host}": None}
-            if is_loopback(connection.base_url)
-            else None,
-            verify=self._certificates() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-        )
-        return openai.AsyncOpenAI(
-            api_key=connection.api_key or "none",
-            base_url=connection.base_url,
-            http_client=http,
-            timeout=timeout,
-            max_retries=0,
-        )
-
-    def _certificates(self) -> ssl.SSLContext | bool:
-        """Return whom to trust; loading it takes 80 ms, which a plain address need not pay."""
-        return ssl.create_default_context(cafile=self._ca_file) if self._ca_file else True
-
-    async def _dress(self, request: "httpx2.Request") -> None:
-        """Send our own headers and the connection's, and nothing that names the machine or another account.
-
-        A redirect to elsewhere gets neither the key nor the connection's headers.
-        """
-        connection = self._connection
-        for name in [n for n in request.headers if n.lower() not in _OWN_HEADERS]:
-            del request.headers[name]
-        request.headers["user-agent"] = f"kcode/{kcode.__version__}"
-        home, there = urlsplit(connection.base_url), urlsplit(str(request.url))
-        if (home.scheme, home.netloc) != (there.scheme, there.netloc):
-            return
-        if connection.api_key:
-            request.headers["authorization"] = f"Bearer {connection.api_key.strip()}"
-        request.headers.update(connection.headers)
-
-    def _translated(self, error: Exception) -> Exception:
-        """Say what a failure of the client means; what is no failure of the network stays as it is."""
-        import httpx2  # noqa: PLC0415 - see preload
-        import openai  # noqa: PLC0415 - see preload
-
-        if isinstance(error, openai.APIStatusError):
-            response = error.response
-            return model_error(
-                response.status_code, response.text, response.headers, connection=self._connection
+    async def _final(self, error: ModelError, request: Request, changes: Sequence[Change]) -> ModelError:
+        """Say more about a failure that no change of the request mends."""
+        if error.kind == "context_overflow" and error.window and error.window < self._info.window:
+            self._info = replace(self._info, window=error.window)
+            self._use(self._dialect)
+            self._keep()
+        if error.kind == "not_found":
+            return await self._suggesting(error)
+        if error.kind == "invalid" and changes:
+            place = self.hooks.dump(self._encoder.body(request))
+            words = f"{error} It was sent in {len(changes) + 1} forms; none is accepted."
+            return ModelError(
+                f"{words} The request is kept in {place}." if place else words,
+                kind=error.kind,
+                status=error.status,
             )
-        if not isinstance(error, (openai.OpenAIError, httpx2.HTTPError, OSError)):
+        return error
+
+    async def _suggesting(self, error: ModelError) -> ModelError:
+        """Name the models that the endpoint does have."""
+        try:
+            offered = [str(row.get("id")) for row in await self.models()]
+        except ModelError:
             return error
-        cause = error.__cause__ or error
-        return unreachable(self._connection.base_url, f"{type(cause).__name__}: {cause}".rstrip(": "))
+        if not offered or self._info.id in offered:
+            return error
+        near = nearest(self._info.id, offered)
+        hint = f"Did you mean {near[0]}?" if near else f"It offers {', '.join(offered[:12])}."
+        return ModelError(
+            f"{error} {hint} Change it with /model or --model.", kind=error.kind, status=error.status
+        )
+
+    def _keep(self) -> None:
+        known = catalog.lookup(self._info.id, self._connection.base_url)
+        window = self._info.window if self._info.window != known.window else 0
+        self.hooks.learnt(departures(self._dialect, self._base), window)
 
     def _excused(self, error: ModelError) -> AssistantMessage | None:
         """Take an empty response for what it is, once asking again has not helped; None for a failure."""
@@ -262,20 +253,6 @@ class OpenAIChat:
         usage = message.usage
         cost = None if usage.estimated else catalog.cost(usage, self._info.price)
         return message.model_copy(update={"usage": usage.model_copy(update={"cost": cost})})
-
-
-async def _post(client: "openai.AsyncOpenAI", body: bytes) -> "httpx2.Response":
-    import openai  # noqa: PLC0415 - see preload
-
-    stream = await client.post(
-        "/chat/completions",
-        cast_to=object,
-        content=body,
-        options={"headers": {"Content-Type": "application/json"}},
-        stream=True,
-        stream_cls=openai.AsyncStream[object],
-    )
-    return stream.response
 
 
 def _merged(deltas: Sequence[Delta]) -> Iterator[Delta]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kcode.providers.adapt import adapt
+from kcode.providers.adapt import Change, adapt
 from kcode.providers.dialect import Dialect, choose, indexed, plain, target
 from kcode.providers.errors import model_error
 from kcode.types.connection import Connection
@@ -19,8 +19,10 @@ def _refused(words: str) -> ModelError:
 def _learnt(dialect: Dialect, words: str) -> Dialect:
     changed = adapt(dialect, _refused(words))
     assert changed is not None
-    assert adapt(changed, _refused(words)) != changed
-    return changed
+    after = adapt(changed.dialect, _refused(words))
+    assert after is None or after.dialect != changed.dialect
+    assert changed.words
+    return changed.dialect
 
 
 def test_missing_reasoning_is_sent_from_then_on():
@@ -74,11 +76,40 @@ def test_pictures_leave_the_results_first_and_then_the_request():
     assert not _learnt(first, words).media
 
 
-def test_a_refused_schema_is_narrowed_once():
+def test_a_refused_schema_is_narrowed_and_then_its_tool_left_out():
     words = "tools.0.function.parameters is not a valid json schema"
     changed = _learnt(_OTHER, words)
     assert changed.moonshot_schemas
-    assert adapt(changed, _refused(words)) is None
+    assert _learnt(changed, "function.parameters of big_tool is too large").without_tools == {"big_tool"}
+    without = _learnt(changed, words)
+    assert without.without_tools == {"mcp__*"}
+    assert adapt(without, _refused(words)) is None
+
+
+def test_reasoning_that_is_still_missing_gets_a_filler_and_then_the_strictest_form():
+    words = "thinking is enabled but reasoning_content is missing in assistant tool call message at index 3"
+    dialect, changes = _KIMI, list[Change]()
+    while change := adapt(dialect, _refused(words), changes):
+        dialect = change.dialect
+        changes.append(change)
+    assert (dialect.reasoning, dialect.reasoning_filler, dialect.strict) == ("always", " ", True)
+
+
+def test_roles_out_of_order_put_the_conversation_into_the_strictest_form_once():
+    changed = adapt(_KIMI, _refused("Invalid request: tool_call_id  is not found"))
+    assert changed is not None
+    assert changed.dialect.strict
+    assert adapt(changed.dialect, _refused("Invalid request: tool_call_id  is not found"), [changed]) is None
+
+
+@pytest.mark.parametrize("field", ["tool_choice", "temperature", "top_p"])
+def test_other_parameters_are_left_out_by_name(field: str):
+    words = {
+        "tool_choice": "tool_choice 'required' is incompatible with thinking enabled",
+        "temperature": "invalid temperature: only 1 is allowed for this model",
+        "top_p": "invalid top_p: only 0.95 is allowed for this model",
+    }[field]
+    assert _learnt(_KIMI, words).without == {field}
 
 
 @pytest.mark.parametrize(
