@@ -13,7 +13,6 @@ from kcode.types.errors import SessionError
 from kcode.types.events import (
     Event,
     MessageAdded,
-    ToolFinished,
     ToolStarted,
     TurnEnded,
 )
@@ -195,9 +194,8 @@ class SessionLog:
             case ToolStarted(side_effects=True):
                 self._side_effects.add(event.call_id)
                 return True
-            case ToolFinished():
-                return event.call_id in self._side_effects
             case MessageAdded(message=ToolMessage(call_id=call_id)) if call_id in self._side_effects:
+                # The call's end was written just before: one sync keeps both.
                 self._side_effects.discard(call_id)
                 return True
             case _:
