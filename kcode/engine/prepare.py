@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
-from pydantic import JsonValue, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from kcode.arguments import ArgumentsError, nearest, parse, resolve
 from kcode.engine.loops import INVALID
@@ -43,9 +44,7 @@ async def prepare(ports: Ports, call: ToolCall, *, finished: bool = True) -> Pre
             return _refused(_unknown(ports.tools, call.name))
         repairs = (Repair(place="arguments", kind="tool-name", detail=f"{call.name} -> {tool.name}"),)
     try:
-        parsed = parse(
-            call.arguments, tool.args.model_json_schema(), read_only=tool.read_only, finished=finished
-        )
+        parsed = parse(call.arguments, _whole(tool.args), read_only=tool.read_only, finished=finished)
         arguments = tool.args.model_validate(parsed.value)
         invocation = await tool.prepare(arguments, PrepareContext(ports.environment, ports.state))
     except ArgumentsError as error:
@@ -88,8 +87,14 @@ def tool_specs(tools: Mapping[str, AnyTool]) -> Sequence[ToolSpec]:
     return [ToolSpec(name=t.name, description=t.description, parameters=_schema(t)) for t in ordered]
 
 
+@lru_cache(maxsize=256)
+def _whole(args: type[BaseModel]) -> JsonObject:
+    """Return the schema of a tool's arguments; making it takes longer than the rest of preparing a call."""
+    return args.model_json_schema()
+
+
 def _schema(tool: AnyTool) -> JsonObject:
-    return cast("JsonObject", _lean(tool.args.model_json_schema(), keys=False))
+    return cast("JsonObject", _lean(_whole(tool.args), keys=False))
 
 
 def _lean(node: JsonValue, *, keys: bool) -> JsonValue:
