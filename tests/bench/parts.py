@@ -72,7 +72,7 @@ def steps(repeats: int, count: int) -> list[Row]:
     found: dict[str, list[Row]] = {}
     for _ in range(repeats):
         for agent in [yardstick("steps"), yardstick("steps-create"), kcode(), *_askable()]:
-            script = [agent.step("true")] * count + [{"text": "done"}]
+            script = [agent.step(f"true {i}") for i in range(count)] + [{"text": "done"}]
             with tempfile.TemporaryDirectory() as folder:
                 try:
                     with server(script) as served:
