@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS := .ci/constraints.txt
 JOBS ?= auto
 
-.PHONY: demo test check lint types layers bench docs constraints clean prerequisites
+.PHONY: demo test check lint types layers bench bench-context docs constraints clean prerequisites
 
 demo: $(VENV)/.run
 	@$(BIN)/kcode demo $(DEMO)
@@ -30,6 +30,10 @@ layers: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python tests/bench/run.py $(BENCH)
+
+# What long sessions cost with kcode's context room and with other agents' policies; no model is asked.
+bench-context: $(VENV)/.dev
+	$(BIN)/python tests/bench/bench_context.py $(BENCH)
 
 docs:
 	$(MAKE) EXTRAS=docs $(VENV)/.docs

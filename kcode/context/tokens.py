@@ -17,18 +17,26 @@ from kcode.types.model import ToolSpec
 
 PER_MESSAGE = 4
 MEDIA = 2_000
-"""Tokens that a picture is taken for."""
+"""Tokens that a picture or a video is taken for."""
 
 
 def of_text(text: str) -> int:
     """Estimate a text: four ASCII characters a token, one token for any other character."""
-    plain = len(text) if text.isascii() else sum(c < "\x80" for c in text)
-    return (plain + 3) // 4 + len(text) - plain
+    length = len(text)
+    if text.isascii():
+        return (length + 3) // 4
+    plain = len(text.encode("ascii", "ignore"))
+    return (plain + 3) // 4 + length - plain
 
 
 def of_message(message: Message) -> int:
     """Estimate a message with everything in it."""
     return PER_MESSAGE + sum(_of_part(part) for part in message.parts)
+
+
+def of_thinking(message: AssistantMessage) -> int:
+    """Estimate the reasoning of a response."""
+    return sum(of_text(part.text) for part in message.parts if isinstance(part, ThinkingPart))
 
 
 def _of_part(part: TextPart | ThinkingPart | ToolCall | ImagePart | VideoPart) -> int:
@@ -44,6 +52,13 @@ def _of_part(part: TextPart | ThinkingPart | ToolCall | ImagePart | VideoPart) -
 def of_tools(tools: Sequence[ToolSpec]) -> int:
     """Estimate the tool list."""
     return sum(of_text(tool.model_dump_json()) for tool in tools)
+
+
+def media_bytes(message: Message) -> int:
+    """Bytes of pictures and videos, as a request carries them."""
+    if isinstance(message, AssistantMessage):
+        return 0
+    return sum(len(part.data) for part in message.parts if isinstance(part, ImagePart | VideoPart))
 
 
 class TokenCount:
@@ -69,6 +84,10 @@ class TokenCount:
 def kind_of(message: Message) -> str:
     """Name the kind of a message, for reports."""
     match message:
+        case UserMessage(origin="memory"):
+            return "memory files"
+        case UserMessage(origin="harness"):
+            return "notes of kcode"
         case UserMessage():
             return "user"
         case AssistantMessage():

@@ -155,6 +155,11 @@ class Fold:
         return self._compactions[-1] if self._compactions else None
 
     @property
+    def compacted_before(self) -> Compacted | None:
+        """The compaction that would be in force without the last one."""
+        return self._compactions[-2] if len(self._compactions) > 1 else None
+
+    @property
     def reshaped(self) -> int:
         """How long the transcript was when requests last changed other than by growing."""
         return self._reshaped
@@ -293,6 +298,7 @@ class Fold:
                 if event.seen:
                     self._journal.append((len(self._transcript), event))
                     self._remember(event)
+                    self._calls.update(_views(event))
             case Uncompacted():
                 self._reshape()
                 self._uncompacted = bool(self._compactions)
@@ -321,9 +327,10 @@ class Fold:
         self._reshape()
         self._media_dropped = {position for position in self._media_dropped if position < upto}
         self._shortened = {position: text for position, text in self._shortened.items() if position < upto}
-        self._calls = {call_id: self._calls[call_id] for call_id in self._said() if call_id in self._calls}
         self._reasoning_before = min(self._reasoning_before, len(self._transcript))
         self._compactions = [c for c in self._compactions if c.upto <= upto]
+        said = set(self._said())
+        self._calls = {call_id: record for call_id, record in self._calls.items() if call_id in said}
         self._journal = [(length, entry) for length, entry in self._journal if length < upto]
         self._todos, self._seen = (), {}
         for _, entry in self._journal:
@@ -331,7 +338,8 @@ class Fold:
         self._reopen()
 
     def _said(self) -> Iterable[str]:
-        return (c.id for m in self._transcript if isinstance(m, AssistantMessage) for c in m.tool_calls)
+        said = [*self._transcript, *(m for compacted in self._compactions for m in compacted.attached)]
+        return (c.id for m in said if isinstance(m, AssistantMessage) for c in m.tool_calls)
 
     def _reopen(self) -> None:
         """Find the calls that lost their results to the cut."""
@@ -359,6 +367,15 @@ def _record(event: ToolFinished) -> CallRecord:
         outline if isinstance(outline, str) else "",
         spill if isinstance(spill, str) else "",
     )
+
+
+def _views(event: Compacted) -> Mapping[str, CallRecord]:
+    """Tell which file each attached view shows."""
+    results = [message for message in event.attached if isinstance(message, ToolMessage)]
+    return {
+        message.call_id: CallRecord(message.name, seen.path, "completed", seen=(seen,))
+        for message, seen in zip(results, event.seen, strict=False)
+    }
 
 
 def fold(events: Iterable[Event], agent: str = "main") -> Fold:

@@ -116,6 +116,11 @@ class State(Protocol):
         ...
 
     @property
+    def compacted_before(self) -> Compacted | None:
+        """The compaction that would be in force without the last one."""
+        ...
+
+    @property
     def reshaped(self) -> int:
         """How long the transcript was when a trim, compaction, undo, model or prompt event last changed requests.
 
