@@ -7,11 +7,13 @@ from pydantic import JsonValue
 
 from kcode import registry
 from kcode.app.authorize import Authorizer
+from kcode.app.limits import Meter
 from kcode.app.recorder import Recorder
 from kcode.app.sessions import Sessions
 from kcode.config.layers import Loaded
 from kcode.config.options import Options
 from kcode.engine.agent import Agent
+from kcode.engine.ports import Clock
 from kcode.types.command import Command, CommandResult, SessionSummary
 from kcode.types.connection import Connection
 from kcode.types.environment import CommandResult as ShellResult
@@ -48,6 +50,8 @@ class Parts:
     new_agent: Callable[[State | None], Agent]
     open_model: Callable[[str], Awaitable[Model]]
     list_models: Callable[[], Awaitable[Sequence[ModelInfo]]]
+    meter: Meter
+    clock: Clock = field(default_factory=Clock)
     instructions: str = ""
     notices: list[str] = field(default_factory=list[str])
 
@@ -122,6 +126,7 @@ class Conversation:
             await self._agent.emit(Notice(text=notice, level="warning"))
         self._parts.notices.clear()
         await self._introduce()
+        self._parts.meter.begin(self._parts.clock.monotonic())
         return await self._agent.prompt(text, images)
 
     def steer(self, text: str) -> None:
@@ -166,6 +171,10 @@ class Conversation:
         await self._agent.emit(MessageAdded(message=message))
         return result
 
+    def to_background(self) -> Sequence[str]:
+        """Let the running commands go on in the background; returns their ids."""
+        return self.environment.processes.detach()
+
     def rules(self) -> Sequence[tuple[str, str, str]]:
         """Permission rules as (behaviour, rule, source)."""
         return self._parts.authorizer.listed()
@@ -185,22 +194,29 @@ class Conversation:
 
     def cost(self) -> JsonObject:
         """Money, time and tokens of this session."""
-        totals = self._parts.sessions.totals(self.state)
-        models: dict[str, JsonValue] = {
-            name: {**_tokens(usage), "usd": usage.cost} for name, usage in totals.by_model.items()
-        }
+        totals, spending = self._parts.sessions.totals(self.state), self._parts.recorder.spending
+        models: dict[str, JsonValue] = {name: _tokens(usage) for name, usage in spending.by_model.items()}
+        agents: dict[str, JsonValue] = {n: _tokens(u) for n, u in spending.by_agent.items() if n != "main"}
         repairs: dict[str, JsonValue] = dict(self._parts.recorder.repairs)
         return {
-            "usd": totals.usage.cost,
-            "estimated": totals.usage.estimated,
-            "requests": totals.requests,
+            "usd": spending.total.cost,
+            "estimated": spending.total.estimated,
+            "turn": _tokens(spending.turn),
+            "budget": self._parts.meter.ceiling,
+            "requests": spending.requests,
             "duration_ms": totals.duration_ms,
             "api_ms": totals.api_ms,
             "lines_added": totals.added,
             "lines_removed": totals.removed,
             "models": models,
+            "agents": agents,
             "repairs": repairs,
         }
+
+    def set_budget(self, usd: float | None) -> None:
+        """Ask before the session costs more than this; None never asks."""
+        meter = self._parts.meter
+        meter.ceiling, meter.portion = usd, usd or 0.0
 
     def context_report(self) -> JsonObject:
         """How the window is filled, in tokens."""
@@ -243,12 +259,7 @@ class Conversation:
         if session == self.session_id:
             raise SessionError("This is the session that you are in.")
         opened = self._parts.sessions.reopen(session)
-        recorder = self._parts.recorder
-        recorder.log.close()
-        recorder.log = opened.log
-        recorder.repairs.clear()
-        for event in opened.events:
-            recorder.count(event)
+        self._parts.recorder.begin(opened.log, opened.events)
         self._agent = self._parts.new_agent(opened.state)
         if opened.state is not None:
             for event in opened.state.settlement():
@@ -291,4 +302,6 @@ def _tokens(usage: Usage) -> JsonObject:
         "cached": usage.cached,
         "cache_write": usage.cache_write,
         "output": usage.output,
+        "usd": usage.cost,
+        "estimated": usage.estimated,
     }

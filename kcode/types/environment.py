@@ -128,6 +128,10 @@ class Processes(Protocol):
         """End a background command; whether it was still running."""
         ...
 
+    def detach(self) -> Sequence[str]:
+        """Let the running commands go on in the background; returns their ids. Each `run` returns at once."""
+        ...
+
     def background(self) -> Sequence[str]:
         """The ids of the commands that run in the background."""
         ...

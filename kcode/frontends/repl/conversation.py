@@ -93,6 +93,10 @@ class Conversation(Protocol):
         """Run a shell command for the person; its output joins the conversation."""
         ...
 
+    def to_background(self) -> Sequence[str]:
+        """Let the running commands go on in the background; returns their ids."""
+        ...
+
     async def resume(self, session: str) -> None:
         """Go on with another session."""
         ...

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from prompt_toolkit.filters import Filter, is_searching
+from prompt_toolkit.filters import Condition, Filter, is_searching
 from prompt_toolkit.key_binding import KeyBindings, KeyBindingsBase, KeyPressEvent, merge_key_bindings
 from prompt_toolkit.keys import Keys
 
@@ -41,11 +41,16 @@ class Actions:
     todos: Callable[[], None] = _nothing
     repaint: Callable[[], None] = _nothing
     edit: Callable[[], None] = _nothing
+    background: Callable[[], None] = _nothing
     rewind: Callable[[], None] | None = None
     note: Callable[[str], None] = lambda _: None
     clock: Callable[[], float] = time.monotonic
     _pasted: float = float("-inf")
     _pressed: dict[str, float] = field(default_factory=dict[str, float])
+
+    def busy_now(self) -> bool:
+        """Whether something runs; looked up anew, since actions change while starting."""
+        return self.busy()
 
     def pasting(self, waiting: int) -> bool:
         """Whether an Enter belongs to a paste that the terminal does not mark: many keys came in one piece with it.
@@ -232,6 +237,8 @@ def _showing(actions: Actions, typing: Filter) -> KeyBindings:
     keys.add("c-l")(_calls(actions, "repaint"))
     keys.add("c-g", filter=typing)(_calls(actions, "edit"))
     keys.add("c-x", "c-e", filter=typing)(_calls(actions, "edit"))
+    # Otherwise the key moves the cursor, as in every prompt of this kind.
+    keys.add("c-b", filter=typing & Condition(actions.busy_now))(_calls(actions, "background"))
     keys.add("s-tab", filter=typing)(_calls(actions, "cycle_mode"))
 
     @keys.add("c-z")

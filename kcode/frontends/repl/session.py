@@ -107,6 +107,7 @@ class Session:
         actions.submit, actions.take_back = talk.submit, talk.take_back
         actions.busy, actions.interrupt = lambda: talk.busy, talk.interrupt
         actions.cycle_mode, actions.unfold = talk.cycle_mode, self._scroll.unfold
+        actions.background = self._to_background
         actions.todos = self._feed.toggle_todos
         known = {command.name for command in room.commands}
         back = next((name for name in ("rewind", "undo") if name in known), "")
@@ -119,6 +120,10 @@ class Session:
         interval = conversation.loaded.settings.status_line
         if own is not None and interval is not None and interval.refresh_interval:
             room.spawn(self._keep_looking(own, interval.refresh_interval))
+
+    def _to_background(self) -> None:
+        moved = self._conversation.to_background() if self._conversation else ()
+        self._room.note(f"{', '.join(moved)} goes on in the background" if moved else "No command is running")
 
     async def _begin(self, conversation: Conversation) -> None:
         """Pick a stored session if asked to, and show where an earlier conversation stood."""

@@ -29,6 +29,7 @@ KEYS = """\
 | `/`, `@`, `!` | a command, a file, a shell command |
 | Shift-Tab | the next permission mode |
 | Ctrl-O | show what was folded; again: the one before |
+| Ctrl-B | lets a running command go on in the background |
 | Ctrl-T | the todo list |
 | Ctrl-G | write the prompt in your editor |
 | Ctrl-L | draw the screen anew |
