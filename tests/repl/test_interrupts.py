@@ -63,3 +63,17 @@ def test_leaving_says_how_to_go_on(terminal: Terminal) -> None:
     terminal.send("\x04")
     assert terminal.wait_end() == 0
     assert "kcode --resume" in terminal.everything
+
+
+def test_a_running_command_can_be_left_to_the_background(terminal: Terminal) -> None:
+    terminal.line("please do tool")
+    terminal.wait_for("Run this command?")
+    terminal.settle(0.4)
+    terminal.send("1")
+    terminal.wait_for("begun")
+    terminal.settle(0.4)
+    terminal.send("\x02")
+    terminal.wait_for("goes on in the background")
+    terminal.wait_gone("Esc to interrupt")
+    terminal.line("next question")
+    terminal.wait_for("Answer to next question.")
