@@ -10,6 +10,7 @@ import shlex
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -134,8 +135,11 @@ def read_state(file: Path, before: Mapping[str, str]) -> State | None:
     return State(env, folder if cwd and folder.is_dir() else None)
 
 
-def parse_exports(text: str) -> dict[str, str] | None:
+@lru_cache(maxsize=1)
+def parse_exports(text: str) -> Mapping[str, str] | None:
     """Return the variables that `export -p` printed, in any shell's way of quoting; None if it is something else.
+
+    Most commands change none, so that the last answer is kept.
 
     Args:
         text: its output, one character for each byte.
