@@ -2,7 +2,9 @@
 
 import sys
 from collections import Counter
+from collections.abc import Iterable
 
+from kcode.app.spending import Spending
 from kcode.session.log import SessionLog
 from kcode.types.events import Event, MessageAdded, ToolFinished
 from kcode.types.frontend import Frontend
@@ -15,11 +17,13 @@ class Recorder:
     Attributes:
         log: what is written; replaced when another session is resumed.
         repairs: how often each kind of mending was needed.
+        spending: what was spent.
     """
 
     def __init__(self, log: SessionLog, frontend: Frontend) -> None:
         self.log = log
         self.repairs: Counter[str] = Counter()
+        self.spending = Spending()
         self._frontend = frontend
         self._complained = False
 
@@ -33,7 +37,8 @@ class Recorder:
             self._complain(error)
 
     def count(self, event: Event) -> None:
-        """Count the repairs that an event tells of."""
+        """Count the repairs that an event tells of, and what it cost."""
+        self.spending.count(event)
         match event:
             case MessageAdded(message=AssistantMessage() as message):
                 repairs = message.repairs
@@ -42,6 +47,19 @@ class Recorder:
             case _:
                 return
         self.repairs.update(f"{repair.place}:{repair.kind}" for repair in repairs)
+
+    def begin(self, log: SessionLog, events: Iterable[Event]) -> None:
+        """Write another session from here on, and count what happened in it so far."""
+        self.log.close()
+        self.log = log
+        self.repairs.clear()
+        self.spending = Spending()
+        for event in events:
+            self.count(event)
+
+    def spent(self) -> float | None:
+        """What the session cost so far in US dollars; None where no price is known."""
+        return self.spending.total.cost
 
     def _complain(self, error: Exception) -> None:
         if not self._complained:

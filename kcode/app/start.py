@@ -2,8 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,7 +9,9 @@ from kcode import __version__, registry
 from kcode.app.authorize import Authorizer, Rules
 from kcode.app.connecting import find_connection
 from kcode.app.conversation import Conversation, Parts
-from kcode.app.limits import LimitGuard, Limits
+from kcode.app.engine import Engine
+from kcode.app.limits import Limits, Meter
+from kcode.app.models import Models
 from kcode.app.recorder import Recorder
 from kcode.app.remember import Remembered
 from kcode.app.sessions import Sessions
@@ -23,12 +23,9 @@ from kcode.config.trust import Trust
 from kcode.context import memory
 from kcode.context.window import ContextWindow
 from kcode.engine.agent import Agent, AgentSpec
-from kcode.engine.guards import Chain, EndingGuard
-from kcode.engine.loops import LoopGuard, MistakeGuard
 from kcode.engine.ports import Clock
 from kcode.environment.local import LocalEnvironment
 from kcode.prompts.build import Instructions, instruction_text, system_prompt
-from kcode.providers.connect import list_models, open_model
 from kcode.session.fold import Fold
 from kcode.session.retention import Limits as KeepFor
 from kcode.session.retention import clean_in_background
@@ -36,9 +33,8 @@ from kcode.session.store import Store
 from kcode.types.connection import Connection
 from kcode.types.environment import Environment
 from kcode.types.errors import NoConnectionError
-from kcode.types.events import Mode
+from kcode.types.events import Mode, Notice
 from kcode.types.frontend import Frontend
-from kcode.types.hooks import Hooks
 from kcode.types.model import Model
 from kcode.types.state import State
 from kcode.types.tool import AnyTool, Tool
@@ -53,6 +49,7 @@ async def open_conversation(
     model: Model | None = None,
     environment: Environment | None = None,
     host: Host | None = None,
+    clock: Clock | None = None,
 ) -> Conversation:
     """Wire an agent to a front end.
 
@@ -62,13 +59,14 @@ async def open_conversation(
         model: in place of the one that the settings name.
         environment: in place of this machine's files and processes.
         host: puts something in front of this machine's files and processes, such as an editor's.
+        clock: in place of the machine's, for waits and limits.
 
     Raises:
         ConfigError: settings or connection cannot be used.
         SessionError: the session to go on with cannot be opened.
         ModelError: the endpoint was asked for its models and failed.
     """
-    return await _Opening(options, frontend, model, environment, host).open()
+    return await _Opening(options, frontend, model, environment, host, clock or Clock()).open()
 
 
 class _Opening:
@@ -81,12 +79,14 @@ class _Opening:
         model: Model | None,
         environment: Environment | None,
         host: Host | None,
+        clock: Clock,
     ) -> None:
         self._options = options
         self._frontend = frontend
         self._model = model
         self._environment = environment
         self._host = host
+        self._clock = clock
         self._environ: Mapping[str, str] = dict(os.environ)
         self._home: Home = find_home(self._environ)
         self._notices: list[str] = []
@@ -114,8 +114,11 @@ class _Opening:
         recorder = Recorder(opened.log, self._frontend)
         for event in opened.events:
             recorder.count(event)
-        model = self._model or await self._open(connection, opened.state, recorder.log.id)
-        new_agent = self._agents(loaded, model, environment, authorizer, recorder)
+        models = self._models(connection, loaded, recorder)
+        model = self._model or await self._open(models, opened.state, recorder)
+        meter = Meter(recorder.spent, self._frontend.ask)
+        engine = Engine(loaded.settings, authorizer, meter, self._clock)
+        new_agent = self._agents(engine, model, environment, recorder)
         agent = new_agent(opened.state)
         parts = Parts(
             options=options,
@@ -127,8 +130,10 @@ class _Opening:
             recorder=recorder,
             sessions=sessions,
             new_agent=new_agent,
-            open_model=partial(self._switch, connection, recorder),
-            list_models=partial(list_models, connection, environ=self._environ),
+            open_model=lambda name: models.open(name, recorder.log.id),
+            list_models=models.list,
+            meter=meter,
+            clock=self._clock,
             instructions=self._instructions(options, trusted=trusted),
             notices=self._notices,
         )
@@ -194,46 +199,38 @@ class _Opening:
             )
         return ""
 
-    async def _open(self, connection: Connection, state: Fold | None, session: str) -> Model:
-        """Open the model; a resumed conversation goes on with its own unless another one is named."""
-        named = connection.model or (state.model if state else "")
-        chosen = connection if named == connection.model else _with_model(connection, named)
-        return await open_model(chosen, environ=self._environ, session=session)
+    def _models(self, connection: Connection, loaded: Loaded, recorder: Recorder) -> Models:
+        async def tell(text: str) -> None:
+            await recorder(Notice(text=f"kcode: {text}", level="warning", code="fallback"))
 
-    async def _switch(self, connection: Connection, recorder: Recorder, model: str) -> Model:
-        return await open_model(
-            _with_model(connection, model), environ=self._environ, session=recorder.log.id
-        )
+        return Models(connection, self._options, loaded.settings, self._home, self._environ, tell)
+
+    async def _open(self, models: Models, state: Fold | None, recorder: Recorder) -> Model:
+        """Open the model; a resumed conversation goes on with its own unless another one is named."""
+        named = models.connection.model or (state.model if state else "")
+        return await models.open(named, recorder.log.id)
 
     def _agents(
-        self,
-        loaded: Loaded,
-        model: Model,
-        environment: Environment,
-        authorizer: Authorizer,
-        recorder: Recorder,
+        self, engine: Engine, model: Model, environment: Environment, recorder: Recorder
     ) -> Callable[[State | None], Agent]:
         options = self._options
-        tools = _tools(authorizer)
-        system = system_prompt(
-            environment.facts, replace=options.system_prompt, append=options.append_system_prompt
-        )
         limits = Limits(options.max_turns, options.max_budget_usd, options.max_time)
-
-        def hooks() -> Hooks:
-            return Chain([LimitGuard(limits, Clock()), MistakeGuard(), LoopGuard(), EndingGuard()])
-
         spec = AgentSpec(
             model=model,
-            tools=tools,
-            system=system,
+            tools=_tools(engine.authorizer),
+            system=system_prompt(
+                environment.facts, replace=options.system_prompt, append=options.append_system_prompt
+            ),
             environment=environment,
             new_state=Fold,
-            new_context=lambda: ContextWindow(auto=loaded.settings.auto_compact_enabled),
+            new_context=lambda: ContextWindow(auto=engine.settings.auto_compact_enabled),
             sink=recorder,
-            authorize=authorizer,
-            new_hooks=hooks,
+            authorize=engine.authorizer,
+            new_hooks=lambda: engine.hooks(limits),
             ask=self._frontend.ask,
+            clock=self._clock,
+            patience=engine.patience,
+            watch_text=engine.settings.turn_endings.repeated_text,
         )
         return lambda state: Agent(spec, state=state)
 
@@ -242,10 +239,6 @@ class _Opening:
         if not files:
             return ""
         return instruction_text([Instructions(str(f.path), f.scope, f.text) for f in files])
-
-
-def _with_model(connection: Connection, model: str) -> Connection:
-    return replace(connection, model=model)
 
 
 def _tools(authorizer: Authorizer) -> Mapping[str, AnyTool]:

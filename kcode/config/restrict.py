@@ -17,6 +17,7 @@ _PROJECT_KEYS = {
     "headers": "what requests carry",
     "apiKeyHelper": "how the key is found",
     "vendor": "where requests go",
+    "fallbackModel": "where requests go",
     "detectLocalServers": "where requests go",
     "sandbox": "how commands are fenced in",
     "passEnv": "which secrets commands get",

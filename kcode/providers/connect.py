@@ -8,6 +8,7 @@ from kcode.providers.client import preload
 from kcode.providers.dialect import Dialect
 from kcode.providers.openai_chat import OpenAIChat
 from kcode.providers.reach import check
+from kcode.providers.reading import Patience
 from kcode.types.connection import Connection
 from kcode.types.errors import ConfigError, ModelError
 from kcode.types.model import ModelInfo
@@ -18,7 +19,12 @@ _SHOWN = 12
 
 
 async def open_model(
-    connection: Connection, *, environ: Mapping[str, str], session: str = "", dialect: Dialect | None = None
+    connection: Connection,
+    *,
+    environ: Mapping[str, str],
+    session: str = "",
+    dialect: Dialect | None = None,
+    patience: Patience | None = None,
 ) -> OpenAIChat:
     """Open the model of a connection; nothing is sent, unless the model has to be chosen first.
 
@@ -29,6 +35,7 @@ async def open_model(
         environ: the environment; proxies and certificates come from it.
         session: a name of the conversation for the prompt cache, where the endpoint wants one.
         dialect: how the endpoint is spoken to; None chooses by its address and the model.
+        patience: how long to wait for what the server sends.
 
     Raises:
         ConfigError: the settings cannot be used, or no model is set and the endpoint offers none to choose.
@@ -36,7 +43,7 @@ async def open_model(
     """
     check(connection)
     info = _settled(connection, catalog.lookup(connection.model, connection.base_url))
-    model = OpenAIChat(connection, info, dialect, session=session, ca_file=_ca_file(environ))
+    model = OpenAIChat(connection, info, dialect, session=session, patience=patience, ca_file=_ca_file(environ))
     if connection.model:
         return model
     try:

@@ -88,6 +88,10 @@ class CommandContext(Protocol):
         """Money, time and tokens of this session, per model."""
         ...
 
+    def set_budget(self, usd: float | None) -> None:
+        """Ask before the session costs more than this in US dollars; None never asks."""
+        ...
+
     def context_report(self) -> JsonObject:
         """How the window is filled, by category, in tokens."""
         ...

@@ -1,0 +1,43 @@
+"""What the settings make of the engine: its guards and its patience."""
+
+from dataclasses import dataclass
+
+from kcode.app.authorize import Authorizer
+from kcode.app.limits import LimitGuard, Limits, Meter
+from kcode.config.schema import Settings
+from kcode.engine.guards import Chain, EndingGuard, Endings
+from kcode.engine.loops import LoopGuard, MistakeGuard, Mistakes, Repeats
+from kcode.engine.ports import Clock
+from kcode.engine.retry import Patience
+from kcode.types.hooks import Hooks
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What the agents of a conversation have in common."""
+
+    settings: Settings
+    authorizer: Authorizer
+    meter: Meter
+    clock: Clock
+
+    @property
+    def patience(self) -> Patience:
+        """How long failures are waited out."""
+        retries = self.settings.retries
+        return Patience(retries.overloaded_seconds, retries.longest_wait_seconds)
+
+    def hooks(self, limits: Limits) -> Hooks:
+        """The guards of one agent."""
+        ends = self.settings.turn_endings
+        return Chain(
+            [
+                LimitGuard(limits, self.clock, self.meter),
+                MistakeGuard(Mistakes(ends.invalid_calls, ends.invalid_calls_stop)),
+                LoopGuard(Repeats(ends.repeated_calls, ends.repeated_calls_stop)),
+                EndingGuard(
+                    Endings(ends.empty, ends.cut_off, ends.announced),
+                    acting=lambda: self.authorizer.mode != "plan",
+                ),
+            ]
+        )
