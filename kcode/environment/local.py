@@ -14,6 +14,8 @@ from kcode.environment.mounts import Mounts
 from kcode.environment.paths import resolve_path, stands
 from kcode.environment.processes import LocalProcesses
 from kcode.environment.search import LocalSearch
+from kcode.environment.syntax.grammars import GRAMMARS
+from kcode.environment.syntax.local import LocalSyntax
 from kcode.process.shell import find_shell
 from kcode.types.environment import ResolvedPath
 
@@ -55,6 +57,7 @@ class LocalEnvironment:
         self._files = LocalFiles(self._mounts)
         self._search = LocalSearch(self._root, hidden=hidden or holds_secrets)
         self._git = LocalGit(self._root)
+        self._syntax = LocalSyntax(self._root, home, self._code_files)
 
     @property
     def root(self) -> Path:
@@ -95,6 +98,11 @@ class LocalEnvironment:
         return self._git
 
     @property
+    def syntax(self) -> LocalSyntax:
+        """Code by its grammar."""
+        return self._syntax
+
+    @property
     def facts(self) -> Mapping[str, str]:
         """What the system prompt says of this place: platform, shell, date, git."""
         head = read_head(self._root)
@@ -118,6 +126,10 @@ class LocalEnvironment:
         """End what still runs."""
         if self._processes is not None:
             await self._processes.close()
+        await self._syntax.close()
+
+    async def _code_files(self) -> tuple[Sequence[str], str]:
+        return await self._search.names([s for one in GRAMMARS if one.mapped for s in one.suffixes])
 
 
 def _real(folder: Path) -> Path:

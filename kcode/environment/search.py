@@ -89,6 +89,22 @@ class LocalSearch:
         lines = await _sort_out(done, lambda: file_names(done.stdout, Place(folder, pattern, self._root)))
         return Found(lines, self._partial(done))
 
+    async def names(self, suffixes: Sequence[str]) -> tuple[Sequence[str], str]:
+        """List files below the root by the ends of their names, and say why they may not be all.
+
+        Left out are ignored files, those of which nothing is to be shown, and names that are no UTF-8.
+        """
+        kind = "*{" + ",".join(suffixes) + "}"
+        options = ["--files", "--null", f"--type-add=wanted:{kind}", "--type=wanted"]
+        done = await self._run(options, self._root, self._root, "")
+        self._check(done)
+
+        def read() -> Sequence[str]:
+            names = (name[2:].decode("utf-8", "ignore") for name in done.stdout.split(b"\0")[:-1])
+            return [name for name in names if not self._hidden(self._root / name)]
+
+        return await asyncio.to_thread(read), self._partial(done)
+
     async def _folder(self, path: Path) -> Path:
         """Return the folder that patterns are relative to: the one searched, or the one of the file searched."""
         return path if (await self._files.stat(path)).kind == "directory" else path.parent

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from kcode.types.messages import Repair
+from kcode.types.syntax import Syntax
 
 OnOutput: TypeAlias = Callable[[str], Awaitable[None]]
 
@@ -229,6 +230,11 @@ class Environment(Protocol):
     @property
     def git(self) -> Git:
         """Git."""
+        ...
+
+    @property
+    def syntax(self) -> Syntax:
+        """Code by its grammar."""
         ...
 
     @property
