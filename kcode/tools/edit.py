@@ -13,6 +13,7 @@ from kcode.editing.ladder import edit_all
 from kcode.editing.outcome import Edit as Wanted
 from kcode.editing.outcome import EditRefused, Outcomes
 from kcode.tools._change import AROUND, Change, change
+from kcode.tools._code import syntax_note
 from kcode.tools._paths import path_rule
 from kcode.tools._target import Target, file_change, load, store
 from kcode.tools._text import numbered, split_lines
@@ -71,7 +72,9 @@ async def prepare(args: Edit, context: PrepareContext) -> Invocation:
         same = (target.sha256, target.seen) == (first.target.sha256, first.target.seen)
         plan = first if same else _planned(target, wanted)
         await store(context.environment, plan.target, plan.data)
-        return _output(plan)
+        before, after = plan.target.text, plan.outcomes.text
+        note = await syntax_note(context.environment, place, before, after, plan.made.spans)
+        return _output(plan, note)
 
     return Invocation(
         kind="edit",
@@ -130,7 +133,7 @@ def _stale(target: Target, outcomes: Outcomes) -> str:
     )
 
 
-def _output(plan: _Plan) -> ToolOutput:
+def _output(plan: _Plan, note: str) -> ToolOutput:
     target, made = plan.target, plan.made
     shown = target.place.shown
     what = f"Edited {shown}" if target.exists else f"Created {shown}"
@@ -145,7 +148,7 @@ def _output(plan: _Plan) -> ToolOutput:
         repairs.insert(0, target.place.repair)
     changed = file_change(target, plan.data, made)
     return text_output(
-        "\n".join(filter(None, (head, made.region))),
+        "\n".join(filter(None, (head, made.region, note))),
         changes=(changed,),
         seen=(_seen(plan),),
         repairs=tuple(repairs),

@@ -9,12 +9,13 @@ from kcode import registry
 from kcode.editing.encoding import Decoded, EncodingRefusedError
 from kcode.editing.endings import open_text
 from kcode.screen.names import escape_name
+from kcode.tools._code import outline_text
 from kcode.tools._documents import notebook_text, pdf_text
 from kcode.tools._image import image_part, media_type
 from kcode.tools._paths import confirm, explain, path_rule, spelled
 from kcode.tools._text import binary_kind, decode_text, split_lines
 from kcode.tools._window import LINES, stream_window, window
-from kcode.types.environment import Files, FileStat, ResolvedPath
+from kcode.types.environment import Environment, Files, FileStat, ResolvedPath
 from kcode.types.errors import ToolError
 from kcode.types.events import FileSeen
 from kcode.types.messages import Repair, TextPart
@@ -52,7 +53,7 @@ async def prepare(args: Read, context: PrepareContext) -> Invocation:
 
     async def run(context: ToolContext) -> ToolOutput:
         await confirm(context.environment, place)
-        return await _read(context.environment.files, place, offset, limit)
+        return await _read(context.environment, place, offset, limit)
 
     return Invocation(
         kind="read",
@@ -66,7 +67,8 @@ async def prepare(args: Read, context: PrepareContext) -> Invocation:
     )
 
 
-async def _read(files: Files, place: ResolvedPath, offset: int, limit: int) -> ToolOutput:
+async def _read(environment: Environment, place: ResolvedPath, offset: int, limit: int) -> ToolOutput:
+    files = environment.files
     repairs = (place.repair,) if place.repair else ()
     try:
         found = await files.stat(place.path)
@@ -82,7 +84,7 @@ async def _read(files: Files, place: ResolvedPath, offset: int, limit: int) -> T
         if found.size >= LARGE:
             shown = await stream_window(files, place.path, offset, limit)
             return text_output(spelled(place, shown.text), repairs=repairs)
-        return await _text(files, place, offset, limit)
+        return await _text(environment, place, offset, limit)
     except OSError as error:
         raise ToolError(explain(error, place, "read")) from error
 
@@ -116,8 +118,8 @@ def _entry(name: str, found: FileStat) -> str:
     return escape_name(name) + ends[found.kind]
 
 
-async def _text(files: Files, place: ResolvedPath, offset: int, limit: int) -> ToolOutput:
-    data = await files.read(place.path)
+async def _text(environment: Environment, place: ResolvedPath, offset: int, limit: int) -> ToolOutput:
+    data = await environment.files.read(place.path)
     try:
         file = decode_text(data)
     except EncodingRefusedError as error:
@@ -136,7 +138,11 @@ async def _text(files: Files, place: ResolvedPath, offset: int, limit: int) -> T
             return _output(place, f"{shown.text}\n{note}", seen.model_copy(update={"whole": False}))
     shown = window(split_lines(view), offset, limit)
     seen = seen.model_copy(update={"start": shown.first, "end": shown.last, "whole": shown.complete})
-    return _output(place, "\n".join(filter(None, (shown.text, _encoding_note(file)))), seen)
+    outline = ""
+    if (shown.first, offset, limit) == (1, 1, LINES) and not shown.complete:
+        symbols = await environment.syntax.outline(place.path, view.encode(errors="replace"))
+        outline = outline_text(symbols, shown.last)
+    return _output(place, "\n".join(filter(None, (shown.text, _encoding_note(file), outline))), seen)
 
 
 def _encoding_note(file: Decoded) -> str:

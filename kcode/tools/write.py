@@ -8,6 +8,7 @@ from kcode import registry
 from kcode.editing.endings import adopt, open_text
 from kcode.editing.placeholders import left_out
 from kcode.tools._change import change
+from kcode.tools._code import syntax_note
 from kcode.tools._paths import path_rule
 from kcode.tools._target import Target, file_change, load, store
 from kcode.tools._text import split_lines
@@ -96,8 +97,9 @@ async def _write(context: ToolContext, target: Target, text: str, repairs: tuple
     await store(context.environment, target, data)
     made = change(target.text, text, place.shown)
     what = f"Replaced {place.shown}" if target.exists else f"Created {place.shown}"
+    note = await syntax_note(context.environment, place, target.text, text, made.spans)
     return text_output(
-        f"{what} (+{made.added} -{made.removed} lines).",
+        "\n".join(filter(None, (f"{what} (+{made.added} -{made.removed} lines).", note))),
         changes=(file_change(target, data, made),),
         seen=(seen,),
         repairs=repairs,

@@ -45,7 +45,7 @@ class RepoMap:
     """The files that matter most, the first one above all.
 
     `text` is the map as it is shown; `files` counts what it was made from, `parsed` what was not in the cache;
-    `partial` says why it is not whole.
+    `partial` says why it is not whole, `unknown` are the words of the focus that mean nothing here.
     """
 
     text: str
@@ -53,6 +53,7 @@ class RepoMap:
     files: int
     parsed: int = 0
     partial: str = ""
+    unknown: Sequence[str] = ()
 
 
 class Syntax(Protocol):

@@ -44,6 +44,10 @@ class Cache:
         """Close the file."""
         self._db.close()
 
+    def __del__(self) -> None:
+        # Whoever forgets to close loses nothing.
+        self._db.close()
+
     def files(self) -> dict[str, Known]:
         """Return every known file."""
         rows = self._db.execute("SELECT path, mtime, size, hash FROM files")

@@ -35,15 +35,28 @@ def draw(ranked: Sequence[RankedFile], tokens: int) -> str:
 def _block(file: RankedFile, room: int) -> list[str]:
     head = escape_name(file.path)
     room -= len(head) + 1
-    chosen: list[tuple[Symbol, str]] = []
+    chosen: dict[Symbol, str] = {}
     for symbol in file.symbols[:_MOST]:
-        line = symbol_line(symbol)
-        room -= len(line) + 1
+        # A method says little without its class.
+        wanted = {
+            one: symbol_line(one) for one in (*_around(symbol, file.symbols), symbol) if one not in chosen
+        }
+        room -= sum(len(line) + 1 for line in wanted.values())
         if room < 0:
             break
-        chosen.append((symbol, line))
-    chosen.sort(key=lambda one: one[0].first)
-    return [head, *(line for _, line in chosen)]
+        chosen |= wanted
+    ordered = sorted(chosen, key=lambda one: (one.first, one.depth))
+    return [head, *(chosen[one] for one in ordered)]
+
+
+def _around(symbol: Symbol, symbols: Sequence[Symbol]) -> Sequence[Symbol]:
+    if symbol.depth == 0:
+        return ()
+    return [
+        one
+        for one in symbols
+        if one.depth < symbol.depth and one.first <= symbol.first and one.last >= symbol.last
+    ]
 
 
 def symbol_line(symbol: Symbol) -> str:

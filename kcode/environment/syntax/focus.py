@@ -15,12 +15,17 @@ POPULAR = 0.3
 
 
 class Focus:
-    """Files ordered by how much they matter, to the focus or, without one, at all."""
+    """Files ordered by how much they matter, to the focus or, without one, at all.
+
+    Attributes:
+        unknown: what of the focus means nothing here.
+    """
 
     def __init__(self, cache: Cache, graph: Graph, paths: Sequence[str], focus: Sequence[str]) -> None:
         self._cache = cache
         self._graph = graph
         self._paths = paths
+        self.unknown: list[str] = []
         self._files, self._named = self._meant(focus)
         self._words = frozenset[str]().union(*(cache.words(paths[n]) for n in self._files[:20]), focus)
 
@@ -37,6 +42,7 @@ class Focus:
                 found = self._cache.find(plain)
                 exact = [s for s in found if s.name == plain]
                 named += {numbers[s.path] for s in exact or found if s.path in numbers}
+                self.unknown += [] if found else [one]
         return files, named
 
     @property

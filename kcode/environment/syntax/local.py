@@ -12,15 +12,12 @@ from kcode.types.syntax import RankedFile, RepoMap, Symbol, SyntaxProblem
 
 if TYPE_CHECKING:
     from kcode.environment.syntax.cache import Cache
-    from kcode.environment.syntax.graph import Graph
 
 T = TypeVar("T")
 LARGEST = 4_000_000
 """Bytes of a file that is parsed by itself."""
 SHOWN = 200
 """Files that a map ranks."""
-_AROUND_FOCUS = 0.5
-_ROUNDS = 4
 
 
 class LocalSyntax:
@@ -74,14 +71,17 @@ class LocalSyntax:
     async def map(self, *, tokens: int, focus: Sequence[str] = ()) -> RepoMap:
         """Draw a map of the root that takes about `tokens` tokens, see `kcode.types.syntax.Syntax`."""
         from kcode.environment.syntax.drawing import draw  # noqa: PLC0415 - as above
+        from kcode.environment.syntax.focus import Focus  # noqa: PLC0415 - as above
         from kcode.environment.syntax.index import graph_of  # noqa: PLC0415 - as above
 
-        def rank(cache: "Cache") -> Sequence[RankedFile]:
-            return _ranked(cache, graph_of(cache, self._root), focus)
+        def rank(cache: "Cache") -> tuple[Sequence[RankedFile], Sequence[str]]:
+            graph = graph_of(cache, self._root)
+            asked = Focus(cache, graph, sorted(cache.files()), focus)
+            return asked.ranked(SHOWN), asked.unknown
 
-        updated, partial, ranked = await self._with_cache(rank)
+        (files, parsed), partial, (ranked, unknown) = await self._with_cache(rank)
         text = await asyncio.to_thread(draw, ranked, tokens)
-        return RepoMap(text, ranked, updated[0], updated[1], partial)
+        return RepoMap(text, ranked, files, parsed, partial, unknown)
 
     async def close(self) -> None:
         """Close the cache."""
@@ -118,10 +118,3 @@ class LocalSyntax:
             return None
         name = hashlib.sha256(str(self._root).encode(errors="surrogateescape")).hexdigest()[:16]
         return self._home / "cache" / "code" / f"{name}.sqlite"
-
-
-def _ranked(cache: "Cache", graph: "Graph", focus: Sequence[str]) -> Sequence[RankedFile]:
-    from kcode.environment.syntax.focus import Focus  # noqa: PLC0415 - as above
-
-    paths = sorted(cache.files())
-    return Focus(cache, graph, paths, focus).ranked(SHOWN)

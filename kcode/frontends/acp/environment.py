@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kcode.frontends.acp.terminals import EditorTerminals
 from kcode.types.environment import Environment, Files, Git, Processes, ResolvedPath, Search
+from kcode.types.syntax import Syntax
 
 
 class EditorEnvironment:
@@ -44,6 +45,11 @@ class EditorEnvironment:
     def git(self) -> Git:
         """Git."""
         return self._local.git
+
+    @property
+    def syntax(self) -> Syntax:
+        """Code by its grammar."""
+        return self._local.syntax
 
     @property
     def facts(self) -> Mapping[str, str]:
