@@ -71,6 +71,7 @@ class Editor:
         self.buffers: dict[str, str] = {}
         self.written: list[str] = []
         self.terminals: dict[str, Terminal] = {}
+        self.broken = False
 
     async def session_update(self, session_id: str, update: Any, **_: Any) -> None:
         self.updates.append((session_id, update.model_dump(by_alias=True, exclude_none=True, mode="json")))
@@ -94,6 +95,7 @@ class Editor:
         return {"action": "accept", "content": self.answer}
 
     async def read_text_file(self, session_id: str, path: str, **_: Any) -> ReadTextFileResponse:
+        self.fail()
         text = self.buffers.get(path)
         if text is None:
             try:
@@ -103,6 +105,7 @@ class Editor:
         return ReadTextFileResponse(content=text)
 
     async def write_text_file(self, session_id: str, path: str, content: str, **_: Any) -> None:
+        self.fail()
         self.written.append(path)
         self.buffers[path] = content
         Path(path).write_text(content, encoding="utf-8")  # noqa: ASYNC240 - as above
@@ -116,6 +119,7 @@ class Editor:
         env: list[Any] | None = None,
         **_: Any,
     ) -> CreateTerminalResponse:
+        self.fail()
         process = await asyncio.create_subprocess_exec(
             command, *(args or []), cwd=cwd, stdin=asyncio.subprocess.DEVNULL,
             env={**os.environ, **{v.name: v.value for v in env or []}},
@@ -148,6 +152,11 @@ class Editor:
     async def release_terminal(self, session_id: str, terminal_id: str, **_: Any) -> None:
         await self.kill_terminal(session_id, terminal_id)
         self.terminals[terminal_id].released = True
+
+    def fail(self) -> None:
+        """Refuse, where files and terminals are broken today."""
+        if self.broken:
+            raise RequestError.internal_error({"details": "out of order"})
 
     def on_connect(self, conn: Any) -> None:
         """Nothing to do."""

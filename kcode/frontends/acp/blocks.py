@@ -54,14 +54,14 @@ def prompt_of(blocks: Sequence[Block]) -> Prompt:
             case TextContentBlock():
                 texts.append(block.text)
             case ResourceContentBlock():
-                texts.append(_link(block))
+                texts += _apart(texts, _link(block))
             case ImageContentBlock():
                 images.append(_image(block.mime_type, block.data))
             case EmbeddedResourceContentBlock(resource=TextResourceContents() as resource):
-                texts.append(_mention(resource.uri))
+                texts += _apart(texts, _mention(resource.uri))
                 attached.append(_attached(resource))
             case EmbeddedResourceContentBlock(resource=BlobResourceContents() as resource):
-                texts.append(_mention(resource.uri))
+                texts += _apart(texts, _mention(resource.uri))
                 if resource.mime_type in IMAGES:
                     images.append(_image(resource.mime_type, resource.blob))
             case AudioContentBlock():
@@ -89,6 +89,11 @@ def _image(media_type: str, data: str) -> ImagePart:
     except (binascii.Error, ValueError) as error:
         raise _unusable(f"The picture's data is not base64: {error}.") from error
     return ImagePart(media_type=media_type, data=data)
+
+
+def _apart(texts: Sequence[str], mention: str) -> tuple[str, ...]:
+    """Keep two mentions in a row from running into one another."""
+    return (" ", mention) if texts and texts[-1].endswith(("`", ")")) else (mention,)
 
 
 def _link(block: ResourceContentBlock) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import logging
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
@@ -30,14 +31,14 @@ from acp.schema import (
     SetSessionConfigOptionResponse,
     SetSessionModeRequest,
 )
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from kcode.config.home import find_home
 from kcode.config.options import Options
 from kcode.frontends.acp import hello
 from kcode.frontends.acp.blocks import prompt_of
 from kcode.frontends.acp.editor import Editor
-from kcode.frontends.acp.failures import NOT_FOUND, invalid, told
+from kcode.frontends.acp.failures import INTERNAL, NOT_FOUND, invalid, told
 from kcode.frontends.acp.stdio import Lines
 from kcode.types.errors import ConfigError, KcodeError, NoConnectionError, SessionError
 from kcode.types.mode import Mode
@@ -57,6 +58,7 @@ class Server:
     """Answers an editor. One process serves any number of sessions."""
 
     def __init__(self, options: Options, can: hello.Abilities) -> None:
+        self._log = logging.getLogger(__name__)
         self._options = options
         self._editor = Editor(can)
         self._sessions: dict[str, Turns] = {}
@@ -64,6 +66,7 @@ class Server:
         self._loading = asyncio.ensure_future(
             asyncio.to_thread(importlib.import_module, "kcode.frontends.acp.turns")
         )
+        self._loading.add_done_callback(lambda _: self._spawn(_preload()))
         self._trusting: Trusting | None = None
         self._stored: StoredSessions | None = None
         self._running: set[asyncio.Task[Any]] = set()
@@ -104,6 +107,14 @@ class Server:
             raise RequestError(NOT_FOUND, str(error)) from error
         except KcodeError as error:
             raise told(error) from error
+        except ValidationError as error:
+            raise invalid(_problems(error)) from error
+        except RequestError:
+            raise
+        except Exception as error:
+            self._log.exception("%s failed", method)
+            words = f"kcode itself failed: {type(error).__name__}: {error}"
+            raise RequestError(INTERNAL, words) from error
 
     def watch(self, message: Mapping[str, Any]) -> None:
         """Remember which request is a session's prompt, so that it can be cancelled by its id."""
@@ -263,7 +274,7 @@ class Server:
                     raise invalid(f"The mode {value!r} cannot be used here. These can: {', '.join(usable)}.")
                 await session.choose_mode(mode)
             elif option == "model":
-                if not session.offers(value):
+                if not await session.offers(value):
                     raise invalid(f"The endpoint does not offer a model {value!r}.")
                 await session.choose_model(value)
             else:
@@ -349,6 +360,19 @@ async def connected(server: Server, lines: Lines) -> None:
         await server.close()
     finally:
         await connection.close()
+
+
+async def _preload() -> None:
+    """Import what the first request to a model needs."""
+    from kcode.providers.connect import preload  # noqa: PLC0415 - loaded behind the first answer
+
+    await asyncio.to_thread(preload)
+
+
+def _problems(error: ValidationError) -> str:
+    """Say what is wrong with parameters, each problem with its place."""
+    places = ((".".join(map(str, e["loc"])), e["msg"]) for e in error.errors(include_url=False)[:5])
+    return "; ".join(f"{place or 'params'}: {words}" for place, words in places)
 
 
 def _folder(text: str, *, must_exist: bool = True) -> Path:

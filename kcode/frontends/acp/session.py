@@ -46,6 +46,8 @@ from kcode.types.questions import Question
 
 MODELS_SECONDS = 2.0
 """Seconds that opening a session waits for the list of models; later it comes as an update."""
+PATIENCE = 10.0
+"""Seconds that choosing a model waits for that list."""
 PROGRESS_SECONDS = 0.2
 """Seconds between updates of a running call's output."""
 
@@ -82,6 +84,7 @@ class Session:
         self._models: Sequence[ModelInfo] = ()
         self._tasks: set[asyncio.Task[None]] = set()
         self._flushes: dict[str, asyncio.TimerHandle] = {}
+        self._listing: asyncio.Task[None] | None = None
         self._wanted = ""
         self._chosen: dict[str, str] = {}
         self.translator = Translator(Place(self.spelling.shown, self._text), editor.can, live=True)
@@ -211,8 +214,10 @@ class Session:
             except KcodeError as error:
                 await self.tell(*self.translator.notice(str(error), "error"))
 
-    def offers(self, model: str) -> bool:
-        """Whether a model may be chosen; where the list is not known the endpoint decides."""
+    async def offers(self, model: str) -> bool:
+        """Whether a model may be chosen; where the list cannot be had the endpoint decides."""
+        if self._listing is not None:
+            await asyncio.wait({self._listing}, timeout=PATIENCE)
         return not self._models or any(known.id == model for known in self._models)
 
     async def on_event(self, event: Event) -> None:
@@ -302,7 +307,7 @@ class Session:
             self._spawn(self.tell(update))
 
     async def _list_models(self) -> None:
-        task = self._spawn(self._fetch_models())
+        task = self._listing = self._spawn(self._fetch_models())
         await asyncio.wait({task}, timeout=MODELS_SECONDS)
         if not task.done():
             task.add_done_callback(lambda _: self._spawn(self.tell(self._options_update())))

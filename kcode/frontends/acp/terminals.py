@@ -72,6 +72,7 @@ class EditorTerminals:
         self._scratch: Scratch | None = None
         self._count = 0
         self._background: dict[str, _Background] = {}
+        self._running: dict[str, asyncio.Event] = {}
         self._usable = True
 
     @property
@@ -106,11 +107,29 @@ class EditorTerminals:
             self._usable = False
             return await self._local.run(command, on_output, seconds=seconds, background=background)
         await self._on_terminal(command, terminal)
+        key = f"terminal_{self._count}"
+        job = _Background(command, terminal)
         if background:
-            key = f"terminal_{self._count}"
-            self._background[key] = _Background(command, terminal)
+            self._background[key] = job
             return CommandResult(None, "", self._cwd, background=key)
-        return await self._watch(terminal, state, seconds)
+        detached = self._running[key] = asyncio.Event()
+        try:
+            if not await self._wait(terminal, seconds, detached):
+                return await self._end(terminal, state, timed_out=True)
+            if detached.is_set():
+                self._background[key] = job
+                return CommandResult(None, (await self.output(key)).output, self._cwd, background=key)
+            return await self._end(terminal, state, timed_out=False)
+        except EditorError as error:
+            words = f"The editor lost this command: {error}. Whether it ran to its end is unknown."
+            return CommandResult(None, "", self._cwd, notes=(words,))
+        except asyncio.CancelledError:
+            await uninterrupted(self._abandon(terminal))
+            raise
+        finally:
+            del self._running[key]
+            if key not in self._background:
+                await uninterrupted(self._release(terminal))
 
     async def output(self, process: str) -> BackgroundOutput:
         """Return what a background command printed since the last call; raises KeyError if unknown."""
@@ -134,6 +153,13 @@ class EditorTerminals:
         running = (await self.output(process)).running
         await self._editor.terminal_end(self._session, job.terminal, release=False)
         return running
+
+    def detach(self) -> Sequence[str]:
+        """Let the running commands go on in the background; returns their ids. Each `run` returns at once."""
+        moved = list(self._running)
+        for detached in self._running.values():
+            detached.set()
+        return [*moved, *self._local.detach()]
 
     def background(self) -> Sequence[str]:
         """The ids of the commands that were started in the background."""
@@ -162,27 +188,26 @@ class EditorTerminals:
             self._session, [shell, str(file), argument], str(self._cwd), changed, KEPT
         )
 
-    async def _watch(self, terminal: str, state: Path, seconds: float) -> CommandResult:
-        timed_out = False
+    async def _wait(self, terminal: str, seconds: float, detached: asyncio.Event) -> bool:
+        """Wait for a terminal's program, or for it to be let go; False where it took too long and was killed."""
+        ended = asyncio.ensure_future(self._editor.terminal_exit(self._session, terminal))
+        left = asyncio.ensure_future(detached.wait())
         try:
-            waiting = asyncio.ensure_future(self._editor.terminal_exit(self._session, terminal))
-            try:
-                done, _ = await asyncio.wait({waiting}, timeout=seconds)
-                if not done:
-                    timed_out = True
-                    await self._editor.terminal_end(self._session, terminal, release=False)
-                    await asyncio.wait({waiting}, timeout=END_SECONDS)
-            finally:
-                waiting.cancel()
-            found = await self._editor.terminal_output(self._session, terminal)
-        except EditorError as error:
-            words = f"The editor lost this command: {error}. Whether it ran to its end is unknown."
-            return CommandResult(None, "", self._cwd, notes=(words,))
-        except asyncio.CancelledError:
-            await uninterrupted(self._abandon(terminal))
-            raise
+            done, _ = await asyncio.wait({ended, left}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                await self._editor.terminal_end(self._session, terminal, release=False)
+                await asyncio.wait({ended}, timeout=END_SECONDS)
+            elif ended in done:
+                # Raises where the editor lost it.
+                ended.result()
+            return bool(done)
         finally:
-            await uninterrupted(self._release(terminal))
+            ended.cancel()
+            left.cancel()
+
+    async def _end(self, terminal: str, state: Path, *, timed_out: bool) -> CommandResult:
+        """Collect what a terminal's program printed and left behind."""
+        found = await self._editor.terminal_output(self._session, terminal)
         notes = [] if timed_out else self._carry_over(read_state(state, self._env))
         ended = found.exit_status
         status = None if timed_out or ended is None else _status(ended.exit_code, ended.signal)

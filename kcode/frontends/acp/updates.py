@@ -48,6 +48,7 @@ from kcode.types.events import (
     ToolStarted,
     TurnEnded,
     TurnStarted,
+    Uncompacted,
     Undone,
 )
 from kcode.types.frontend import PermissionRequest
@@ -64,6 +65,7 @@ QUIET: tuple[type[Event], ...] = (
     CallDelta,
     PermissionDecided,
     ContextTrimmed,
+    Uncompacted,
     Undone,
     ModelChanged,
     ModeChanged,
