@@ -11,20 +11,33 @@ async def run(context: CommandContext, arguments: str) -> CommandResult:
     del arguments
     cost = context.cost()
     lines = [
-        f"- Cost: {_dollars(cost['usd'])}",
+        f"- Cost: {_dollars(cost)}",
+        f"- This turn: {_row(cast('JsonObject', cost['turn']))}",
         f"- Time: {_seconds(cost['api_ms'])} waiting for the model, {_seconds(cost['duration_ms'])} in turns",
         f"- Changes: {cost['lines_added']} lines added, {cost['lines_removed']} removed",
     ]
-    for name, usage in cast("dict[str, JsonObject]", cost["models"]).items():
-        lines.append(
-            f"- {name}: {usage['input']:,} tokens in, {usage['cached']:,} of them "
-            f"cached, {usage['output']:,} out, {_dollars(usage['usd'])}"
-        )
+    if cost["budget"] is not None:
+        lines.insert(1, f"- Budget: ${cost['budget']:g}, then you are asked (/budget)")
+    for kind in ("models", "agents"):
+        for name, usage in cast("dict[str, JsonObject]", cost[kind]).items():
+            lines.append(f"- {'sub-agent ' if kind == 'agents' else ''}{name}: {_row(usage)}")
     return CommandResult("\n".join(lines))
 
 
-def _dollars(value: object) -> str:
-    return f"${value:.4f}" if isinstance(value, float | int) else "price unknown"
+def _row(usage: JsonObject) -> str:
+    about = "~" if usage["estimated"] else ""
+    written = f", {usage['cache_write']:,} written to the cache" if usage["cache_write"] else ""
+    return (
+        f"{about}{usage['input']:,} tokens in, {usage['cached']:,} of them cached{written}, "
+        f"{about}{usage['output']:,} out, {_dollars(usage)}"
+    )
+
+
+def _dollars(usage: JsonObject) -> str:
+    value = usage["usd"]
+    if not isinstance(value, float | int):
+        return "price unknown"
+    return f"{'~' if usage['estimated'] else ''}${value:.4f}"
 
 
 def _seconds(value: object) -> str:

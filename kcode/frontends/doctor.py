@@ -15,7 +15,8 @@ from typing import Literal, TypeAlias
 from kcode import __version__
 from kcode.app.connecting import find_connection
 from kcode.app.offline import offline_settings
-from kcode.app.probe import probe
+from kcode.app.probe import examine, probe
+from kcode.app.profiles import Profiles
 from kcode.config.connection import missing_text
 from kcode.config.home import find_home
 from kcode.config.layers import Loaded
@@ -43,8 +44,17 @@ def run(options: Options, arguments: Sequence[str]) -> int:
     parser.add_argument("--offline", action="store_true", help="do not ask the endpoint")
     parser.add_argument("--model", metavar="ID", help="the model to ask")
     parser.add_argument("--settings", metavar="FILE|JSON", help="settings beside those of the files")
+    parser.add_argument(
+        "--endpoint",
+        nargs="?",
+        const="",
+        metavar="URL",
+        help="examine the endpoint with a few small requests, and keep how it wants to be spoken to",
+    )
     flags = parser.parse_args(arguments)
     options = replace(options, model=flags.model, settings=flags.settings)
+    if flags.endpoint is not None:
+        return _examined(options, flags.endpoint, as_json=flags.json)
     checks = [*_machine(), *_home(), *_endpoint(options, offline=flags.offline)]
     if flags.json:
         ok = all(c.level != "error" for c in checks)
@@ -57,6 +67,44 @@ def run(options: Options, arguments: Sequence[str]) -> int:
             for line in more:
                 print(f"                {line}")
     return int(any(c.level == "error" for c in checks))
+
+
+def _examined(options: Options, url: str, *, as_json: bool) -> int:
+    """Examine one endpoint; exits with 1 if kcode cannot work with it."""
+    environ = dict(os.environ) | ({"KCODE_BASE_URL": url} if url else {})
+    home = find_home(environ)
+    try:
+        loaded = offline_settings(options, environ)
+        found = asyncio.run(find_connection(options, loaded, home, environ))
+    except ConfigError as error:
+        print(f"kcode doctor: {error}", file=sys.stderr)
+        return 2
+    if found.connection is None:
+        print(f"kcode doctor: {missing_text(loaded.settings)}", file=sys.stderr)
+        return 2
+    profiles = Profiles(home)
+    report = asyncio.run(examine(found.connection, environ, profiles))
+    if as_json:
+        print(json.dumps({"version": __version__, **asdict(report)}, indent=1))
+        return int(not report.ok)
+    listed = "lists no models" if report.listed is None else f"lists {report.listed} models"
+    rows = [
+        ("endpoint", f"{report.base_url}, {listed}"),
+        ("model", f"{report.model or 'none'}, window {report.window:,} tokens"),
+        ("dialect", report.dialect or "unknown"),
+        ("tools", "calls them" if report.calls_tools else "does not call them"),
+        ("history", "takes calls and results" if report.takes_history else "not tried"),
+        ("thinking", f"comes as {report.reasoning_key}" if report.reasoning_key else "none came"),
+        ("tokens", "are counted" if report.counts_tokens else "are not counted; kcode estimates them"),
+        ("learnt", ", ".join(f"{k}={v}" for k, v in report.learnt.items()) or "nothing departs"),
+        ("time", f"first byte {report.first_ms} ms, all {report.total_ms} ms"),
+        ("result", report.text),
+    ]
+    for name, text in rows:
+        print(f" {name:<10} {text}")
+    if profiles.path is not None and report.ok:
+        print(f" kept in    {home.shown(profiles.path)}")
+    return int(not report.ok)
 
 
 def _machine() -> Iterator[Check]:
