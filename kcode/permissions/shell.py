@@ -13,6 +13,8 @@ _ROUGH_KEYWORDS: Final = frozenset(
     {"if", "then", "elif", "else", "while", "until", "do", "!", "time", "in", "coproc"}
 )
 _MOST_LAYERS: Final = 400
+_GUESSED_WORDS: Final = 60
+_UNREAD_PARTS: Final = 20
 _EVALUATES: Final = names(
     "let declare typeset local export readonly read readarray mapfile unset printf test [ [[ wait getopts"
 )
@@ -74,20 +76,22 @@ def read_command(text: str) -> Reading:
     """Reads a command text, nested shells included."""
     script = parse(text)
     steps: list[Step] = []
-    seen = 0
-    while seen < len(script.commands):
-        command = script.commands[seen]
-        seen += 1
+    levels = [0] * len(script.commands)
+    while len(steps) < len(script.commands):
+        place = len(steps)
+        command = script.commands[place]
         layers: list[Layer] = []
         _check_assignments(script, command)
         if command.words:
-            _add_layers(script, Inner(command.words), layers, 0, outer=True)
+            _add_layers(script, Inner(command.words), layers, levels[place], outer=True)
             _script_on_input(script, command, layers)
+        levels += [levels[place] + 1] * (len(script.commands) - len(levels))
         steps.append(Step(command, tuple(layers)))
         if len(steps) > _MOST_LAYERS:
             script.note("the command has too many parts to check", text[:200], opaque=True, unread=True)
             break
-    guesses = [g for f in script.findings if f.unread for g in rough_commands(f.part)]
+    parts = list(dict.fromkeys(f.part for f in script.findings if f.unread))
+    guesses = [g for part in (parts if len(parts) <= _UNREAD_PARTS else [text]) for g in rough_commands(part)]
     return Reading(tuple(steps), tuple(script.findings), tuple(guesses), tuple(script.functions))
 
 
@@ -98,7 +102,11 @@ def _add_layers(
         script.note(inner.unknown, inner.script or inner.unknown, opaque=True, unread=bool(inner.script))
     elif inner.script:
         _nested_script(script, inner.script, depth)
-    if not inner.words or depth > DEEPEST:
+    if not inner.words:
+        return
+    if depth > DEEPEST:
+        part = " ".join(w.raw for w in inner.words)
+        script.note("commands are wrapped too deeply", part, opaque=True, unread=True)
         return
     _check_program(script, inner.words[0])
     _check_evaluated(script, inner.words)
@@ -111,10 +119,10 @@ def _add_layers(
 
 def _nested_script(script: Script, text: str, depth: int) -> None:
     """What a nested shell runs joins the list; that it is nested keeps the whole from running unasked by itself."""
-    nested = parse(text)
-    if depth + text.count("-c") > DEEPEST * 2:
+    if depth >= DEEPEST:
         script.note("shells are nested too deeply", text, opaque=True, unread=True)
         return
+    nested = parse(text)
     script.commands += nested.commands
     script.findings += nested.findings
     script.functions += nested.functions
@@ -167,6 +175,7 @@ def rough_commands(text: str) -> list[tuple[str, ...]]:
             words[0] in _ROUGH_KEYWORDS or re.match(r"[A-Za-z_]\w*=", words[0]) or not words[0].strip(",")
         ):
             words = words[1:]
+        words = words[:_GUESSED_WORDS]
         if words:
             found.append(tuple(words))
             if program(Word(words[0], words[0])) in WRAPPERS:

@@ -204,6 +204,8 @@ class Parser:
 
     def _open(self) -> None:
         text = self._text
+        if text.startswith("(\\\n", self._position):
+            self._script.note("a line break hides what follows '('", text, opaque=True, unread=True)
         if self._words:
             self._bracket_after_word()
         elif self._assignments and text[self._position - 1] == "=":
@@ -361,8 +363,13 @@ class Parser:
         self._script.note("a test is never closed", self._text, opaque=True, unread=True)
 
     def _time(self) -> None:
-        if option := re.compile(r"[ \t]+-p(?=\s)").match(self._text, self._position):
-            self._position = option.end()
+        option = re.compile(r"(?:-p|--)(?=[\s\\])")
+        while True:
+            self._skip_blanks()
+            found = option.match(self._text, self._position)
+            if not found:
+                return
+            self._position = found.end()
 
     def _coprocess(self) -> None:
         self._script.note("a coprocess is started", "coproc", opaque=True, unread=True)
@@ -384,6 +391,8 @@ class Parser:
             self._here(operator, targets[0])
         elif operator == "<<<":
             self._fed = True
+        elif len(self._redirects) >= MOST_COMMANDS:
+            self._script.note("the command has too many redirections", self._text, opaque=True, unread=True)
         elif not (operator in {"<&", ">&"} and _DESCRIPTOR.fullmatch(targets[0].raw)):
             self._redirects.append(Redirect(operator, targets[0]))
         return True

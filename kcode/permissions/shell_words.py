@@ -240,6 +240,10 @@ class WordReader:
         if arithmetic and "))" in self._text[start:]:
             self._skip("))", ARITHMETIC)
             return
+        if self._text.startswith("\\\n", start + 2):
+            self._script.note(
+                "a line break hides what follows '('", self._text[start:], opaque=True, unread=True
+            )
         self._literal = False
         self.position = self._nested(self._text, start + 2, ")")
         part = self._text[start : self.position]

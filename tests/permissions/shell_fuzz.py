@@ -255,6 +255,9 @@ class Arena:
             self._program(name, f"#!{bash}\nexit 0\n")
         run_rest = 'while [ $# -gt 0 ]; do case $1 in -*|[0-9]*) shift;; *) exec "$@";; esac; done\n'
         for name in ("env", "nice", "timeout", "xargs"):
+            if name == "timeout":
+                self._program(name, f'#!{bash}\nshift\nexec "$@"\n')
+                continue
             rest = run_rest.replace("-*", "-*|*=*") if name == "env" else run_rest
             self._program(name, f"#!{bash}\n{rest}")
         self._program("evil", f"#!{bash}\n: > '{self.marker}'\n")

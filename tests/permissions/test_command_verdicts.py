@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from permission_cases import bash_rules, decision_on, verdict_on
 
@@ -248,6 +250,35 @@ def test_more_parts_than_can_be_shown_ask_and_the_denied_one_among_them_is_found
     assert decision_on(many) == "ask"
     assert decision_on(many + "rm x", WIDE) == "deny"
     assert decision_on("ls " + "a" * 20_000 + "; rm x", WIDE) == "deny"
+
+
+@pytest.mark.parametrize("wrapper", ["env ", "nice ", "timeout 5 ", "command ", "xargs ", "sudo ", "eval "])
+def test_deep_wrapping_asks_and_hides_no_denied_command(wrapper: str) -> None:
+    assert decision_on(wrapper * 12 + "id") == "ask"
+    assert decision_on(wrapper * 12 + "rm x", WIDE) == "deny"
+    assert decision_on(wrapper * 12 + "rm x", bash_rules(deny=["rm:*"]), "bypassPermissions") == "deny"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$(" * 5000,
+        "`" * 5001,
+        "${" * 5000,
+        "$((" * 3000,
+        "xargs " * 3000,
+        "bash -c " * 2000,
+        "env " * 3000,
+        "eval " * 3000,
+        "'" * 9001,
+        "cat <<E\n" * 2000,
+        ">x " * 2000,
+    ],
+)
+def test_no_text_takes_long_to_judge(text: str) -> None:
+    start = time.perf_counter()
+    assert decision_on(text, WIDE) != "allow"
+    assert time.perf_counter() - start < 2
 
 
 def test_nothing_is_allowed_once_the_shell_itself_was_changed() -> None:
