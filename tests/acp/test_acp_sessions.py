@@ -261,6 +261,19 @@ async def test_slash_commands_answer_without_the_model(tmp_path: Path):
         assert one.server.requests == []
 
 
+async def test_a_commands_question_gets_a_call_of_its_own_that_ends(tmp_path: Path):
+    async with stage(tmp_path, []) as one:
+        one.server.models.append({"id": "other", "object": "model", "owned_by": "kcode"})
+        session = await one.new()
+        one.editor.choose = choose("1")
+        await one.prompt(session, "/model")
+        assert "`other`" in one.editor.text(session)
+        assert one.editor.call(session)["status"] == "completed"
+        await one.until(lambda: one.editor.of(session, "config_option_update"))
+        options = one.editor.of(session, "config_option_update")[-1]["configOptions"]
+        assert next(o["currentValue"] for o in options if o["id"] == "model") == "other"
+
+
 async def test_servers_of_the_editor_are_named_and_left_out(tmp_path: Path):
     async with stage(tmp_path, [says("hi")]) as one:
         server: dict[str, Any] = {"name": "jetbrains", "command": "/bin/true", "args": [], "env": []}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _HEAD = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
-_LARGEST = 1 << 20
+_LARGEST = 200_000
 """Characters of a file that is sent whole; of larger ones an editor gets the changed places."""
 
 
