@@ -26,6 +26,7 @@ _PIECE = re.compile(
     r"\"(?P<double>(?:[^\"\\]|\\.)*)\"|\$'(?P<ansi>(?:[^'\\]|\\.)*)'|'(?P<single>[^']*)'|\\(?P<escaped>.)|(?P<bare>[^\s\"'\\]+)",
     re.DOTALL,
 )
+_MARKED = re.compile(rf"^(?:declare -x|export) {MARK}=[\"']?[0-9a-f]+[\"']?\n", re.MULTILINE)
 _DOUBLE_ESCAPE = re.compile(r"\\([\"\\$`\n])")
 _ANSI_ESCAPE = re.compile(r"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|(.))", re.DOTALL)
 _ANSI = {
@@ -125,7 +126,8 @@ def read_state(file: Path, before: Mapping[str, str]) -> State | None:
     cwd, end, _ = rest.rpartition(b"\0")
     if not (separator and end):
         return None
-    variables = parse_exports(exported.decode("latin-1"))
+    # Without what is another for every command, mostly the same text as last time.
+    variables = parse_exports(_MARKED.sub("", exported.decode("latin-1"), 1))
     if variables is None:
         return None
     # Names that the shell cannot know pass through it unseen.
