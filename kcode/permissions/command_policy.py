@@ -14,7 +14,7 @@ from kcode.permissions.path_policy import decide_path, rule_on_path
 from kcode.permissions.paths import Workspace, locate
 from kcode.permissions.rules import Behaviour, Rule, RuleSet, parse_rule
 from kcode.permissions.shell import Layer, Reading, Step, read_command
-from kcode.permissions.shell_script import Word, names
+from kcode.permissions.shell_script import LONGEST, Word, names
 from kcode.permissions.suggest import spell_out, suggest
 from kcode.permissions.verdict import Verdict, by_rule, strictest
 from kcode.permissions.wrappers import harmless_variable, program
@@ -23,6 +23,7 @@ from kcode.types.tool import CommandNeed
 
 Recheck = Callable[[tuple[str, ...]], Verdict]
 _PLAIN_VALUE: Final = re.compile(r"(?!.*\.\.)[\w.@:/+,=-]*")
+_FUNCTIONS_LOOKED_AT: Final = 20
 _FOLDER_CHANGES: Final = names("cd pushd popd chdir")
 _INLINE_CODE: Final = re.compile(
     r"system|popen|subprocess|spawn|exec|child_process|`|unlink|rmtree|remove|rmdir|shutil|urlopen|requests|eval"
@@ -107,7 +108,8 @@ def _findings(reading: Reading, context: Context, text: str) -> list[Verdict]:
     if not context.free:
         plan = context.mode == "plan"
         return [Verdict("deny" if plan else "ask", f.reason, _short(f.part)) for f in reading.findings]
-    bomb = next((f for f in reading.functions if f and _calls_itself(f, text)), None)
+    defined = list(dict.fromkeys(f for f in reading.functions if f))[:_FUNCTIONS_LOOKED_AT]
+    bomb = next((f for f in defined if _calls_itself(f, text[:LONGEST])), None)
     found = (
         [Verdict("ask", f"the function '{bomb}' starts itself again and again", text)]
         if bomb is not None
@@ -123,7 +125,7 @@ def _findings(reading: Reading, context: Context, text: str) -> list[Verdict]:
 
 
 def _calls_itself(name: str, text: str) -> bool:
-    body = re.search(rf"{re.escape(name)}\s*\(\s*\)\s*\{{(.*?)\}}", text, re.DOTALL)
+    body = re.search(rf"{re.escape(name)}\s*\(\s*\)\s*\{{([^}}]*)\}}", text)
     if body is None:
         return False
     called = re.search(rf"(?:^|[\s;&|({{]){re.escape(name)}(?:$|[\s;&|)}}])", body.group(1))

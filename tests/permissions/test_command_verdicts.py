@@ -273,12 +273,15 @@ def test_deep_wrapping_asks_and_hides_no_denied_command(wrapper: str) -> None:
         "'" * 9001,
         "cat <<E\n" * 2000,
         ">x " * 2000,
+        "f(){ " * 2000,
     ],
 )
 def test_no_text_takes_long_to_judge(text: str) -> None:
     start = time.perf_counter()
-    assert decision_on(text, WIDE) != "allow"
-    assert time.perf_counter() - start < 2
+    assert decision_on(text) != "allow"
+    decision_on(text, WIDE)
+    decision_on(text, bash_rules(), "bypassPermissions")
+    assert time.perf_counter() - start < 5
 
 
 def test_nothing_is_allowed_once_the_shell_itself_was_changed() -> None:
