@@ -47,7 +47,7 @@ def head_end(state: State, room: Budget, count: TokenCount) -> int:
     return end if end > start else tail_start(state.transcript, 1)
 
 
-def kept(state: State, end: int, room: Budget, count: TokenCount) -> tuple[int, ...]:
+def kept(state: State, end: int, room: Budget) -> tuple[int, ...]:
     """Choose what stays verbatim before `end`.
 
     The instruction files, the first and the newest messages of the user within the budget, and what was pinned,
@@ -67,17 +67,18 @@ def kept(state: State, end: int, room: Budget, count: TokenCount) -> tuple[int, 
                 pass
     left = room.user
     for order, position in enumerate([*users[:1], *reversed(users[1:])]):
-        left -= _size(state, position, count)
+        left -= _size(state, position)
         if left < 0 and order:
             break
         positions.add(position)
     return tuple(sorted(positions))
 
 
-def _size(state: State, position: int, count: TokenCount) -> int:
-    if position in state.shortened:
-        return tokens.of_text(state.shortened[position])
-    return count.one(state.transcript[position])
+def _size(state: State, position: int) -> int:
+    """Estimate the words of a message of the user; its pictures become notes."""
+    message = state.transcript[position]
+    text = message.text if isinstance(message, UserMessage) else ""
+    return tokens.PER_MESSAGE + tokens.of_text(state.shortened.get(position, text))
 
 
 def note_without_model(messages: Sequence[Message]) -> str:

@@ -124,7 +124,7 @@ async def summarise(
     before = job.used()
     summary = "" if fast else await _ask(job, focus)
     await _shorten_users(job, end)
-    keep = kept(state, end, job.room, tools.count)
+    keep = kept(state, end, job.room)
     read = tools.read or transcript_views(state)
     views, seen = await attached(state, end, keep, _attachable(job, end, summary, keep), read)
     notes = [summary] if summary else []
@@ -207,14 +207,17 @@ async def _ask(job: Job, focus: str) -> str:
 
 
 async def _shorten_users(job: Job, end: int) -> None:
-    """Cut messages of the user that are larger than what may stay of all of them."""
-    found: list[Shortened] = []
+    """Cut messages of the user that are larger than what may stay of all of them, and drop their pictures."""
+    shortened: list[Shortened] = []
+    media: list[int] = []
     for position, message in enumerate(job.state.transcript[:end]):
         if isinstance(message, UserMessage) and message.origin == "user":
             cut = await _shortened(job, position, message, job.room.user)
-            found += [cut] if cut else []
-    if found:
-        await job.emit(ContextTrimmed(agent=job.tools.agent, shortened=tuple(found)))
+            shortened += [cut] if cut else []
+            if tokens.media_bytes(message) and position not in job.state.media_dropped:
+                media.append(position)
+    if shortened or media:
+        await job.emit(ContextTrimmed(agent=job.tools.agent, shortened=tuple(shortened), media=tuple(media)))
 
 
 async def _shortened(job: Job, position: int, message: UserMessage, room: int) -> Shortened | None:
@@ -251,7 +254,7 @@ async def drop(job: Job) -> None:
 
 
 def _bare(job: Job, upto: int, summary: str) -> Compacted:
-    keep = kept(job.state, upto, job.room, job.tools.count)
+    keep = kept(job.state, upto, job.room)
     ledger = job.tools.ledger.write(job.state, upto, keep, job.room.ledger)
     return Compacted(
         agent=job.tools.agent,
@@ -272,43 +275,57 @@ def _least(state: State, keep: Sequence[int]) -> tuple[int, ...]:
 
 async def squeeze(job: Job, *, room: int) -> None:
     """Cut the largest results and messages of the user to `room` tokens each, also within the last steps."""
-    tools, state = job.tools, job.state
+    state, tools = job.state, job.tools
     free = job.raw(job.used() - job.room.limit)
     start = state.compacted.upto if state.compacted else 0
-    sizes = [
-        (tools.count.one(message), position)
-        for position, message in enumerate(state.transcript[start:], start)
-        if not isinstance(message, AssistantMessage)
+    keep = state.compacted.keep if state.compacted else ()
+    large = [
+        (size, position)
+        for position in (*keep, *range(start, len(state.transcript)))
+        if (size := _size_in_view(job, position)) > room
     ]
     hidden: list[Hidden] = []
     shortened: list[Shortened] = []
     media: list[int] = []
-    for size, position in sorted(sizes, reverse=True):
-        if free <= 0 or size <= room:
+    for size, position in sorted(large, reverse=True):
+        if free <= 0:
             break
         message = state.transcript[position]
-        text = tokens.of_text(message.text)
-        if text > room:
-            if isinstance(message, ToolMessage):
-                known = state.hidden.get(message.call_id, message.text)
-                short = await _head_and_tail(tools, message, room)
-                if len(short) >= len(known):
-                    continue
-                hidden.append(Hidden(call_id=message.call_id, placeholder=short))
-            elif isinstance(message, UserMessage) and (cut := await _shortened(job, position, message, room)):
-                shortened.append(cut)
-            else:
-                continue
-            free -= text - room
-        elif position not in state.media_dropped and tokens.media_bytes(message):
+        if tokens.of_text(_words_in_view(state, position)) <= room:
             media.append(position)
-            free -= size - text
+            free -= tokens.MEDIA
+        elif isinstance(message, ToolMessage):
+            short = await _head_and_tail(tools, message, room)
+            hidden.append(Hidden(call_id=message.call_id, placeholder=short))
+            free -= size - tokens.of_text(short)
+        elif isinstance(message, UserMessage) and (cut := await _shortened(job, position, message, room)):
+            shortened.append(cut)
+            free -= size - tokens.of_text(cut.text)
     if hidden or shortened or media:
         await job.emit(
             ContextTrimmed(
                 agent=tools.agent, hidden=tuple(hidden), shortened=tuple(shortened), media=tuple(media)
             )
         )
+
+
+def _words_in_view(state: State, position: int) -> str:
+    message = state.transcript[position]
+    if isinstance(message, ToolMessage):
+        return state.hidden.get(message.call_id, message.text)
+    return state.shortened.get(position, message.text)
+
+
+def _size_in_view(job: Job, position: int) -> int:
+    """Estimate what squeezing could change of a message; nothing of a response."""
+    state, message = job.state, job.state.transcript[position]
+    if isinstance(message, AssistantMessage):
+        return 0
+    whole = isinstance(message, ToolMessage) and message.call_id not in state.hidden
+    whole = whole or (isinstance(message, UserMessage) and position not in state.shortened)
+    pictures = sum(part.type != "text" for part in message.parts) if whole else 0
+    pictures = 0 if position in state.media_dropped else pictures
+    return tokens.of_text(_words_in_view(state, position)) + pictures * tokens.MEDIA
 
 
 async def _head_and_tail(tools: Tools, message: ToolMessage, room: int) -> str:

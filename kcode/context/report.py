@@ -87,7 +87,7 @@ def plan(tools: Tools, state: State, room: Budget) -> JsonObject:
     """Say what a compaction now would replace and what would stay."""
     start = state.compacted.upto if state.compacted else 0
     end = head_end(state, room, tools.count)
-    keep = kept(state, end, room, tools.count)
+    keep = kept(state, end, room)
     scale = tools.gauge.scale
     gone = [m for i, m in enumerate(state.transcript[start:end], start) if i not in keep]
     stays = [state.transcript[i] for i in keep]
