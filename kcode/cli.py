@@ -97,11 +97,19 @@ def _run(arguments: "list[str]", cwd: "Path") -> int:
         near = _nearest(words[0], list(SUBCOMMANDS))
         raise UsageError(f"unknown command {words[0]!r}. Did you mean `kcode {near}`?")
     options = _options(flags, " ".join(words), cwd)
+    if flags.worktree is not None:
+        from kcode.frontends import worktree  # noqa: PLC0415 - only who asks for one pays
+
+        return worktree.run(options, flags.worktree, _start)
+    return _start(options)
+
+
+def _start(options: "Options") -> int:
     if options.input_format == "stream-json":
         from kcode.frontends import stream_json  # noqa: PLC0415 - only the front end in use is loaded
 
         return stream_json.run(options)
-    if flags.print or flags.json:
+    if not options.interactive or options.event_log:
         from kcode.frontends import oneshot  # noqa: PLC0415 - only the front end in use is loaded
 
         return oneshot.run(options)
@@ -181,6 +189,14 @@ def _parser() -> Parser:
     add("--fork-session", action="store_true", help="with -c or -r: go on in a copy")
     add("--session-id", metavar="UUID", help="the id of the new session")
     add("--no-session-persistence", action="store_true", help="store nothing of this session")
+    add(
+        "-w",
+        "--worktree",
+        nargs="?",
+        const="",
+        metavar="NAME",
+        help="work in a second folder of this repository, on a branch of its own",
+    )
     add("--trust", action="store_true", help="let the settings and instructions of this folder count")
     add("--system-prompt", metavar="TEXT", help="in place of kcode's own")
     add("--append-system-prompt", metavar="TEXT", help="after kcode's own")

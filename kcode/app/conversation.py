@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from kcode import registry
+from kcode.app.aside import complete
 from kcode.app.authorize import Authorizer
 from kcode.app.limits import Meter
 from kcode.app.recorder import Recorder
@@ -154,6 +155,10 @@ class Conversation:
             hint = f" Did you mean /{near[0]}?" if near else " `/help` lists them all."
             return CommandResult(f"There is no command /{name}.{hint}", is_error=True)
         return await command.run(self, arguments)
+
+    async def complete(self, prompt: str) -> str:
+        """Ask the model one thing beside the conversation."""
+        return await complete(self._agent.model, prompt, self._parts.recorder.spending)
 
     def commands(self) -> Sequence[Command]:
         """Every command, sorted by name."""

@@ -43,7 +43,9 @@ async def open_model(
     """
     check(connection)
     info = _settled(connection, catalog.lookup(connection.model, connection.base_url))
-    model = OpenAIChat(connection, info, dialect, session=session, patience=patience, ca_file=_ca_file(environ))
+    model = OpenAIChat(
+        connection, info, dialect, session=session, patience=patience, ca_file=_ca_file(environ)
+    )
     if connection.model:
         return model
     try:

@@ -72,6 +72,10 @@ class CommandContext(Protocol):
         """Asks the person."""
         ...
 
+    async def complete(self, prompt: str) -> str:
+        """Ask the model one thing beside the conversation, which does not learn of it; raises ModelError."""
+        ...
+
     def commands(self) -> Sequence["Command"]:
         """Every command there is, sorted by name."""
         ...

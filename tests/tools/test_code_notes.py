@@ -1,6 +1,11 @@
 """What Read, Edit and Write say about code, and RepoMap."""
 
-from conftest import Bench
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conftest import Bench
+else:
+    Bench = object
 
 LONG = "def first():\n    return 1\n" + "".join(
     f"\n\nclass Part{n}:\n    def run{n}(self):\n        return {n}\n" for n in range(500)
