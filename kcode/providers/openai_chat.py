@@ -21,7 +21,7 @@ from kcode.providers.reading import Patience, Reading
 from kcode.providers.reply import Reply
 from kcode.types.connection import Connection
 from kcode.types.errors import ModelError
-from kcode.types.messages import AssistantMessage, Repair
+from kcode.types.messages import AssistantMessage, Repair, ThinkingPart
 from kcode.types.model import Delta, JsonObject, ModelInfo, OnDelta, Request
 
 __all__ = ["Hooks", "OpenAIChat", "preload"]
@@ -194,7 +194,16 @@ class OpenAIChat:
         self._empties = 0
         for delta in _merged(rest):
             await on_delta(delta)
+        self._hear(message)
         return self._priced(message)
+
+    def _hear(self, message: AssistantMessage) -> None:
+        """Learn under which key this endpoint sends thinking: all of it goes back under that one."""
+        came = next((p.key for p in message.parts if isinstance(p, ThinkingPart)), "")
+        key = "reasoning" if came == "reasoning_details" else came
+        if key and not self._dialect.reasoning_key:
+            self._use(replace(self._dialect, reasoning_key=key))
+            self._keep()
 
     def _taught(self, message: AssistantMessage, changes: Sequence[Change]) -> AssistantMessage:
         """Keep what the refusals before a response taught, and say so in the message."""

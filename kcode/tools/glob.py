@@ -83,6 +83,8 @@ TOOL = Tool(
     description=registry.text("kcode.tools", "glob.md"),
     args=Glob,
     prepare=prepare,
+    read_only=True,
+    core=True,
     order=50,
     summary=lambda arguments: f"Glob {arguments.get('pattern', '')}",
 )

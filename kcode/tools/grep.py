@@ -145,6 +145,8 @@ TOOL = Tool(
     description=registry.text("kcode.tools", "grep.md"),
     args=Grep,
     prepare=prepare,
+    read_only=True,
+    core=True,
     order=60,
     summary=lambda arguments: f"Grep {arguments.get('pattern', '')}",
 )

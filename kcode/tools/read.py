@@ -182,6 +182,8 @@ TOOL = Tool(
     description=registry.text("kcode.tools", "read.md"),
     args=Read,
     prepare=prepare,
+    read_only=True,
+    core=True,
     order=10,
     summary=lambda arguments: f"Read {arguments.get('file_path', '')}",
 )

@@ -1,0 +1,3 @@
+from fault_bench import faults
+
+__all__ = ["faults"]
