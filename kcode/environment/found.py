@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import overload
 
 from kcode.environment.globs import matcher
 from kcode.environment.paths import shown_path
@@ -16,6 +17,8 @@ _SECRET = re.compile(
     r"|(credentials|secrets?)(\.(json|ya?ml|toml|ini|env))?|.+\.tfstate(\.backup)?|.+\.tfvars",
     re.IGNORECASE,
 )
+SURE = 1000
+"""Lines that are made at once, so that it is known which of their files are withheld."""
 _NO_SECRET = re.compile(r"\.env\.(example|sample|template|dist|defaults?|schema)", re.IGNORECASE)
 
 
@@ -47,17 +50,19 @@ class Place:
         self.withheld: list[str] = []
 
     def keeps(self, name: bytes) -> bool:
-        """Whether a file is one of those wanted and may be shown."""
-        if self._match is not None and self._match(os.fsdecode(name[2:])) is None:
+        """Whether a file is one of those wanted."""
+        return self._match is None or self._match(os.fsdecode(name[2:])) is not None
+
+    def hides(self, name: bytes) -> bool:
+        """Whether nothing of a file is shown; then it is noted as withheld."""
+        if self._hidden is None or not self._hidden(Path(os.fsdecode(self.path(name)))):
             return False
-        if self._hidden is not None and self._hidden(Path(os.fsdecode(self.path(name)))):
-            self.withheld.append(self.show(name))
-            return False
+        self.withheld.append(self.show(name))
         return True
 
     def path(self, name: bytes) -> bytes:
         """Return the absolute path of a file."""
-        return os.path.join(self._start, name[2:])  # noqa: PTH118 - names are bytes
+        return self._start + name[2:]
 
     def show(self, name: bytes) -> str:
         """Name a file as texts do."""
@@ -65,13 +70,61 @@ class Place:
 
     @cached_property
     def _start(self) -> bytes:
-        return os.fsencode(self._folder)
+        return os.fsencode(self._folder).rstrip(b"/") + b"/"
+
+
+class Lines(Sequence[str]):
+    """Lines that are made when they are looked at: of a hundred thousand files one call shows a few.
+
+    Whether a file may be shown takes longest to find out. Until all lines are made, the length counts lines of hidden
+    files too.
+    """
+
+    def __init__(
+        self, names: Sequence[bytes], sizes: Sequence[int], make: Callable[[bytes], Sequence[str]]
+    ) -> None:
+        self._names = names
+        self._sizes = sizes
+        self._make = make
+        self._made: list[str] = []
+        self._next = 0
+        self._left = sum(sizes)
+
+    def __len__(self) -> int:
+        return len(self._made) + self._left
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
+        stop = at.stop if isinstance(at, slice) else at + 1
+        while self._next < len(self._names) and (stop is None or stop < 0 or len(self._made) < stop):
+            self._left -= self._sizes[self._next]
+            self._made += self._make(self._names[self._next])
+            self._next += 1
+        return self._made[at]
+
+
+def _lines(
+    names: Sequence[bytes], sizes: Sequence[int], make: Callable[[bytes], Sequence[str]]
+) -> Sequence[str]:
+    lines = Lines(names, sizes, make)
+    first = lines[:SURE]
+    return first if len(lines) == len(first) else lines
 
 
 def file_names(output: bytes, place: Place) -> Sequence[str]:
     """Return the wanted ones of the names that were printed, the newest file first."""
+
+    def make(name: bytes) -> Sequence[str]:
+        return () if place.hides(name) else (place.show(name),)
+
     # What follows the last mark is a name that was cut off, or nothing.
-    return [place.show(name) for name in _newest_first(output.split(b"\0")[:-1], place)]
+    names = _newest_first(output.split(b"\0")[:-1], place)
+    return _lines(names, [1] * len(names), make)
 
 
 def grep_lines(output: bytes, query: GrepQuery, place: Place) -> Sequence[str]:
@@ -79,13 +132,20 @@ def grep_lines(output: bytes, query: GrepQuery, place: Place) -> Sequence[str]:
     if query.mode == "files_with_matches":
         return file_names(output, place)
     groups = _by_name(output, place)
-    lines: list[str] = []
-    for name in _newest_first(list(groups), place):
+    apart = ["--"] if query.before or query.after else []
+    begun = False
+
+    def make(name: bytes) -> Sequence[str]:
+        nonlocal begun
+        if place.hides(name):
+            return ()
         shown = place.show(name)
-        if lines and (query.before or query.after):
-            lines.append("--")
-        lines += (_one_line(shown, line, query) for line in groups[name])
-    return lines
+        lines = [_one_line(shown, line, query) for line in groups[name]]
+        begun, first = True, not begun
+        return lines if first else apart + lines
+
+    names = _newest_first(list(groups), place)
+    return _lines(names, [len(groups[name]) + len(apart) for name in names], make)
 
 
 def _newest_first(names: Sequence[bytes], place: Place) -> Sequence[bytes]:

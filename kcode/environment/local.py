@@ -57,7 +57,7 @@ class LocalEnvironment:
         self._files = LocalFiles(self._mounts)
         self._search = LocalSearch(self._root, hidden=hidden or holds_secrets)
         self._git = LocalGit(self._root)
-        self._syntax = LocalSyntax(self._root, home, self._code_files)
+        self._syntax = LocalSyntax(self._root, home, self._code_files, hidden or holds_secrets)
 
     @property
     def root(self) -> Path:

@@ -92,18 +92,14 @@ class LocalSearch:
     async def names(self, suffixes: Sequence[str]) -> tuple[Sequence[str], str]:
         """List files below the root by the ends of their names, and say why they may not be all.
 
-        Left out are ignored files, those of which nothing is to be shown, and names that are no UTF-8.
+        Left out are ignored files and names that are no UTF-8.
         """
         kind = "*{" + ",".join(suffixes) + "}"
         options = ["--files", "--null", f"--type-add=wanted:{kind}", "--type=wanted"]
         done = await self._run(options, self._root, self._root, "")
         self._check(done)
-
-        def read() -> Sequence[str]:
-            names = (name[2:].decode("utf-8", "ignore") for name in done.stdout.split(b"\0")[:-1])
-            return [name for name in names if not self._hidden(self._root / name)]
-
-        return await asyncio.to_thread(read), self._partial(done)
+        names = done.stdout.decode("utf-8", "replace").split("\0")[:-1]
+        return [name[2:] for name in names if "\ufffd" not in name], self._partial(done)
 
     async def _folder(self, path: Path) -> Path:
         """Return the folder that patterns are relative to: the one searched, or the one of the file searched."""

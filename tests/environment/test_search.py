@@ -247,3 +247,19 @@ def test_braces_stand_for_several_patterns_but_not_for_endless_ones():
     assert sorted(expand_braces("a{b,c{d,e}}f")) == ["abf", "acdf", "acef"]
     assert expand_braces("plain{") == ["plain{"]
     assert len(expand_braces("{a,b}" * 30)) <= MOST + 30
+
+
+async def test_many_lines_are_made_when_they_are_looked_at(tmp_path: Path):
+    asked: list[Path] = []
+
+    def hidden(path: Path) -> bool:
+        asked.append(path)
+        return path.name.endswith("7.txt")
+
+    for number in range(3000):
+        (tmp_path / f"f{number:04}.txt").write_text("word\n")
+    lines = (await LocalSearch(tmp_path, hidden=hidden).grep(GrepQuery(pattern="word", path=tmp_path))).lines
+    assert len(asked) < 1500
+    assert not [line for line in lines[:2000] if line.endswith("7.txt")]
+    assert len(lines[:]) == len(lines) == 2700
+    assert lines[-1] == list(lines)[-1]

@@ -1,7 +1,7 @@
 """Ranking files for what a map is asked about."""
 
-from collections.abc import Sequence
-from itertools import accumulate
+from collections.abc import Callable, Sequence
+from itertools import accumulate, islice
 
 from kcode.environment.syntax.cache import Cache
 from kcode.environment.syntax.graph import Graph, spread
@@ -62,15 +62,14 @@ class Focus:
             near[number] = 0.0
         return [one / (all_ + 1e-9) ** POPULAR for one, all_ in zip(near, self._graph.rank, strict=True)]
 
-    def ranked(self, most: int) -> Sequence[RankedFile]:
-        """Return the first files with their definitions, the most used ones first."""
+    def ranked(self, most: int, hidden: Callable[[str], bool]) -> Sequence[RankedFile]:
+        """Return the first files that are not hidden with their definitions, the most used ones first."""
         scores = self._scores()
-        order = sorted(range(len(self._paths)), key=lambda n: (-scores[n], self._paths[n]))[:most]
+        order = sorted(range(len(self._paths)), key=lambda n: (-scores[n], self._paths[n]))
+        shown = islice((n for n in order if scores[n] > 0 and not hidden(self._paths[n])), most)
         counts = self._cache.counts()
         begins = [0, *accumulate(counts[path] for path in self._paths)]
-        return [
-            RankedFile(self._paths[n], scores[n], self._sorted(n, begins[n])) for n in order if scores[n] > 0
-        ]
+        return [RankedFile(self._paths[n], scores[n], self._sorted(n, begins[n])) for n in shown]
 
     def _sorted(self, number: int, begin: int) -> Sequence[Symbol]:
         symbols = self._cache.symbols(self._paths[number])

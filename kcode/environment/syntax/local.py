@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, TypeVar
@@ -27,12 +28,18 @@ class LocalSyntax:
         root: the folder that maps and searches are about.
         home: kcode's own folder, for the cache; None to keep it in memory.
         names: lists the files below the root as paths relative to it, and says why it may not be all.
+        hidden: says of which files nothing is shown.
     """
 
     def __init__(
-        self, root: Path, home: Path | None, names: Callable[[], Awaitable[tuple[Sequence[str], str]]]
+        self,
+        root: Path,
+        home: Path | None,
+        names: Callable[[], Awaitable[tuple[Sequence[str], str]]],
+        hidden: Callable[[Path], bool],
     ) -> None:
         self._root = root
+        self._hidden = hidden
         self._home = home
         self._names = names
         self._cache: Cache | None = None
@@ -66,7 +73,8 @@ class LocalSyntax:
             return symbol.name != name, plain != wanted, symbol.depth, symbol.path, symbol.first
 
         exact = [symbol for symbol in found if symbol.name == name]
-        return sorted(exact or found, key=order)[:limit]
+        shown = (one for one in sorted(exact or found, key=order) if not self._hides(one.path))
+        return list(islice(shown, limit))
 
     async def map(self, *, tokens: int, focus: Sequence[str] = ()) -> RepoMap:
         """Draw a map of the root that takes about `tokens` tokens, see `kcode.types.syntax.Syntax`."""
@@ -77,11 +85,14 @@ class LocalSyntax:
         def rank(cache: "Cache") -> tuple[Sequence[RankedFile], Sequence[str]]:
             graph = graph_of(cache, self._root)
             asked = Focus(cache, graph, sorted(cache.files()), focus)
-            return asked.ranked(SHOWN), asked.unknown
+            return asked.ranked(SHOWN, self._hides), asked.unknown
 
         (files, parsed), partial, (ranked, unknown) = await self._with_cache(rank)
         text = await asyncio.to_thread(draw, ranked, tokens)
         return RepoMap(text, ranked, files, parsed, partial, unknown)
+
+    def _hides(self, path: str) -> bool:
+        return self._hidden(self._root / path)
 
     async def close(self) -> None:
         """Close the cache."""
