@@ -173,6 +173,7 @@ def _parser() -> Parser:
         help='"Bash(git *)" Edit',
     )
     add("--disallowedTools", "--disallowed-tools", nargs="+", action="extend", metavar="RULE")
+    add("--tools", nargs="+", action="extend", metavar="TOOL", help='offer only these, "" for none')
     add("--add-dir", nargs="+", action="extend", metavar="DIR", help="further folders to work in")
     add("--settings", metavar="FILE|JSON", help="settings for this run")
     add("--max-turns", type=int, metavar="N", help="end after N steps")
@@ -221,8 +222,9 @@ def _options(flags: argparse.Namespace, prompt: str, cwd: "Path") -> "Options":
         prompt=prompt,
         model=flags.model,
         permission_mode=mode,
-        allowed_tools=tuple(flags.allowedTools or ()),
-        disallowed_tools=tuple(flags.disallowedTools or ()),
+        allowed_tools=_rules(flags.allowedTools, "--allowedTools"),
+        disallowed_tools=_rules(flags.disallowedTools, "--disallowedTools"),
+        tools=_names(flags.tools),
         add_dirs=tuple(folder.resolve() for folder in folders),
         settings=flags.settings,
         system_prompt=flags.system_prompt,
@@ -245,6 +247,33 @@ def _options(flags: argparse.Namespace, prompt: str, cwd: "Path") -> "Options":
         host_decides=flags.permission_prompt_tool == "stdio" or flags.permission_prompts == "host",
         replay_user_messages=flags.replay_user_messages,
     )
+
+
+def _rules(given: "list[str] | None", flag: str) -> "tuple[str, ...]":
+    """Take apart lists of rules: by commas and blanks, but not within brackets."""
+    rules: list[str] = []
+    for text in given or ():
+        depth, start = 0, 0
+        for position, character in enumerate(f"{text} "):
+            depth += (character == "(") - (character == ")")
+            if character in ", \t\n" and depth <= 0:
+                rules += [text[start:position]] if start < position else []
+                start = position + 1
+        rules += [text[start:]] if depth > 0 else []
+    for rule in rules:
+        if not (rule[0].isupper() or rule.startswith(("mcp__", "*"))):
+            raise UsageError(
+                f"{flag}: {rule!r} is no permission rule (Tool or Tool(...)). "
+                "If it belongs to the prompt, put the prompt first, or after --."
+            )
+    return tuple(rules)
+
+
+def _names(given: "list[str] | None") -> "tuple[str, ...] | None":
+    """Read a list of tools: words, or one text with commas; "default" stands for no choice."""
+    if given is None or given == ["default"]:
+        return None
+    return tuple(name for text in given for name in text.replace(",", " ").split())
 
 
 def _with_hint(message: str, arguments: "Sequence[str]", parser: Parser) -> str:

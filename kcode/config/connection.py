@@ -67,6 +67,7 @@ class Resolver:
             source=found.source,
             vendor=found.vendor or (known.name if known else ""),
             window=self.settings.context_window,
+            temperature=self.settings.temperature,
             headers=dict(self.settings.headers) if self._takes_headers(found) else {},
         )
 

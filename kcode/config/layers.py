@@ -27,6 +27,7 @@ _VARIABLES = {
     "KCODE_BASE_URL": ("baseUrl",),
     "KCODE_VENDOR": ("vendor",),
     "KCODE_CONTEXT_WINDOW": ("contextWindow",),
+    "KCODE_TEMPERATURE": ("temperature",),
     "KCODE_DETECT_LOCAL_SERVERS": ("detectLocalServers",),
     "KCODE_PERMISSION_MODE": ("permissions", "defaultMode"),
     "KCODE_CLEANUP_PERIOD_DAYS": ("cleanupPeriodDays",),

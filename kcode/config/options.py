@@ -19,6 +19,8 @@ class Options:
     permission_mode: Mode | None = None
     allowed_tools: tuple[str, ...] = ()
     disallowed_tools: tuple[str, ...] = ()
+    tools: tuple[str, ...] | None = None
+    """The tools that are offered; None for what suits the model."""
     add_dirs: tuple[Path, ...] = ()
     settings: str | None = None
     system_prompt: str | None = None

@@ -72,6 +72,29 @@ class Retries(Section):
     """From one piece to the next."""
 
 
+class ContextSizes(Section):
+    """What requests may carry, in tokens; a small window scales all of it down."""
+
+    soft_limit: int = Field(default=80_000, ge=4_000)
+    """Above this, old tool results are hidden: what a request costs at most, whatever the window could hold."""
+    low_limit: int = Field(default=40_000, ge=2_000)
+    """Down to this."""
+    summary_limit: int = Field(default=70_000, ge=3_000)
+    """What is above this even then is summarised instead."""
+    keep_steps: int = Field(default=6, ge=1)
+    """The last responses, which are spared."""
+    tool_output: int = Field(default=8_000, ge=256)
+    """The most of one tool result; the whole goes to a file."""
+    file_views: int = Field(default=24_000, ge=0)
+    """The newest views of files in work that are spared."""
+    file_views_after_summary: int = Field(default=20_000, ge=0)
+    """The views that are shown again after a summary."""
+    user_messages: int = Field(default=20_000, ge=500)
+    """Your own words that stay as they are after a summary."""
+    ledger: int = Field(default=3_000, ge=200)
+    """What kcode itself puts down beside a summary: todo items, files, failed commands."""
+
+
 class Settings(Section):
     """Everything a settings file can say; the defaults are what holds where none says anything."""
 
@@ -97,8 +120,12 @@ class Settings(Section):
     """A known endpoint by name: moonshot, moonshot-cn, kimi-code, openai, openrouter."""
     api_key_helper: str | None = None
     """A command that prints the key."""
+    context: ContextSizes = ContextSizes()
+    """What requests may carry."""
     context_window: int | None = Field(default=None, ge=1024)
     """The model's window in tokens, where kcode does not know it."""
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    """How freely the model chooses its words, where it lets itself be told; Kimi models do not."""
     detect_local_servers: bool = True
     """Look for a model server on this machine where no endpoint is set."""
     cleanup_period_days: int = Field(default=30, ge=0)
@@ -141,6 +168,7 @@ _SECTIONS: Mapping[str, type[Section]] = {
     "statusLine": StatusLine,
     "turnEndings": TurnEndings,
     "retries": Retries,
+    "context": ContextSizes,
 }
 _EXPECTED = {
     "string_type": "a text in double quotes",

@@ -136,7 +136,9 @@ def listed(row: Mapping[str, Any], base_url: str = "") -> ModelInfo:
     known = lookup(str(row.get("id", "")), base_url)
     names = ("context_length", "max_model_len", "context_window", "max_context_length", "max_input_tokens")
     window = next((n for n in map(_count, map(row.get, names)) if n), 0)
-    window = window or _count(_mapping(row.get("meta")).get("n_ctx_train")) or known.window
+    # llama.cpp: what it was started with counts, not what the model was trained for.
+    meta = _mapping(row.get("meta"))
+    window = window or _count(meta.get("n_ctx")) or _count(meta.get("n_ctx_train")) or known.window
     output = _count(_mapping(row.get("top_provider")).get("max_completion_tokens"))
     output = output or _count(row.get("max_output_tokens"))
     inputs = _mapping(row.get("architecture")).get("input_modalities")

@@ -1,7 +1,9 @@
 """Opening a model. Nothing here loads the openai package; the first request does, or `preload` on a thread."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from kcode.providers import catalog
 from kcode.providers.client import preload
@@ -16,6 +18,7 @@ from kcode.types.model import ModelInfo
 __all__ = ["list_models", "open_model", "preload"]
 
 _SHOWN = 12
+_LOCAL_SECONDS = 1.0
 
 
 async def open_model(
@@ -28,7 +31,8 @@ async def open_model(
 ) -> OpenAIChat:
     """Open the model of a connection; nothing is sent, unless the model has to be chosen first.
 
-    Without a model id the endpoint is asked for its models, over the connection that the requests use later.
+    Without a model id the endpoint is asked for its models, over the connection that the requests use later; so
+    is a server on this machine, whose window is in no table and costs nothing to ask for.
 
     Args:
         connection: where is asked, with which key.
@@ -46,10 +50,13 @@ async def open_model(
     model = OpenAIChat(
         connection, info, dialect, session=session, patience=patience, ca_file=_ca_file(environ)
     )
-    if connection.model:
+    if connection.model and (connection.window or not _on_this_machine(connection)):
         return model
     try:
-        model.become(_settled(connection, _chosen(connection, await _offered(connection, model))))
+        if connection.model:
+            model.become(_settled(connection, await _found(connection, model, info)))
+        else:
+            model.become(_settled(connection, _chosen(connection, await _offered(connection, model))))
     except BaseException:
         await model.close()
         raise
@@ -69,6 +76,20 @@ async def list_models(connection: Connection, *, environ: Mapping[str, str] | No
         return [catalog.listed(row, connection.base_url) for row in await model.models()]
     finally:
         await model.close()
+
+
+def _on_this_machine(connection: Connection) -> bool:
+    return (urlsplit(connection.base_url).hostname or "") in {"localhost", "127.0.0.1", "::1"}
+
+
+async def _found(connection: Connection, model: OpenAIChat, known: ModelInfo) -> ModelInfo:
+    """Return what a server says of the model that is set; what is known anyway where it says nothing."""
+    try:
+        rows = await asyncio.wait_for(model.models(), _LOCAL_SECONDS)
+    except (ModelError, TimeoutError):
+        return known
+    row = next((row for row in rows if row.get("id") == connection.model), None)
+    return catalog.listed(row, connection.base_url) if row else known
 
 
 async def _offered(connection: Connection, model: OpenAIChat) -> list[ModelInfo]:

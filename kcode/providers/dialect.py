@@ -24,6 +24,8 @@ class Target:
     host: str
     path: str
     model: str
+    temperature: float | None = None
+    """What the settings ask for; it plays no part in the choice."""
 
     @property
     def kimi(self) -> bool:
@@ -103,7 +105,12 @@ class Dialect:
 def target(connection: Connection, model: str = "") -> Target:
     """Say what is asked where."""
     url = urlsplit(connection.base_url)
-    return Target((url.hostname or "").lower(), url.path.lower(), (model or connection.model).lower())
+    return Target(
+        (url.hostname or "").lower(),
+        url.path.lower(),
+        (model or connection.model).lower(),
+        connection.temperature,
+    )
 
 
 def choose(where: Target) -> Dialect:

@@ -114,6 +114,8 @@ class Encoder:
             "stream_options": {"include_usage": True},
             **self._dialect.fields(self._where),
         }
+        if self._where.temperature is not None and not self._where.kimi:
+            fields["temperature"] = self._where.temperature
         if self._dialect.session_key and self._session:
             fields["prompt_cache_key"] = self._session
         tools = {tool.name: tool for tool in reversed(request.tools) if self._offers(tool.name)}

@@ -177,6 +177,7 @@ TOOL = Tool(
     description=registry.text("kcode.tools", "bash.md"),
     args=Bash,
     prepare=prepare,
+    core=True,
     order=40,
     summary=summary,
 )

@@ -170,6 +170,7 @@ TOOL = Tool(
     description=registry.text("kcode.tools", "edit.md"),
     args=Edit,
     prepare=prepare,
+    core=True,
     order=30,
     summary=lambda arguments: f"Edit {arguments.get('file_path', '')}",
 )

@@ -111,6 +111,7 @@ TOOL = Tool(
     description=registry.text("kcode.tools", "write.md"),
     args=Write,
     prepare=prepare,
+    core=True,
     order=20,
     summary=lambda arguments: f"Write {arguments.get('file_path', '')}",
 )

@@ -20,4 +20,6 @@ class Connection:
     source: str = ""
     vendor: str = ""
     window: int | None = None
+    temperature: float | None = None
+    """Sent with every request where the model takes one; Kimi models have theirs fixed."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)

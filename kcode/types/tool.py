@@ -156,6 +156,8 @@ class Tool(Generic[A]):
     """The model of its arguments; the JSON schema that the model sees is made from it."""
     prepare: Callable[[A, PrepareContext], Awaitable[Invocation]]
     """Say what a call would do; raises ToolError, with a text for the model, if it cannot work."""
+    core: bool = False
+    """Whether it is offered even where the window is small and every token counts."""
     read_only: bool = False
     """Whether no call of it ever changes anything."""
     order: int = 100

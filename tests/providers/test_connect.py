@@ -33,10 +33,27 @@ def _offering(*models: dict[str, Any]) -> ScriptedServer:
 
 async def test_with_a_model_set_the_request_is_the_first_thing_sent():
     async with _offering() as server:
-        model = await connect.open_model(Connection(server.base_url, model="kimi-k3"), environ={})
+        connection = Connection(server.base_url, model="kimi-k3", window=100_000)
+        model = await connect.open_model(connection, environ={})
         assert server.connections == 0
         await model.respond(_HELLO, _ignore)
         assert [r.path for r in server.stats.requests] == ["/v1/chat/completions"]
+        await model.close()
+
+
+async def test_a_server_on_this_machine_is_asked_for_its_window():
+    async with _offering({"id": "small", "meta": {"n_ctx": 16_384, "n_ctx_train": 32_768}}) as server:
+        model = await connect.open_model(Connection(server.base_url, model="small"), environ={})
+        assert model.info.window == 16_384
+        await model.respond(_HELLO, _ignore)
+        assert server.connections == 1
+        await model.close()
+
+
+async def test_a_model_that_the_list_does_not_name_is_used_all_the_same():
+    async with _offering({"id": "other"}) as server:
+        model = await connect.open_model(Connection(server.base_url, model="mine"), environ={})
+        assert model.info.id == "mine"
         await model.close()
 
 
