@@ -21,7 +21,7 @@ def outline_text(symbols: Sequence[Symbol], after: int) -> str:
             break
     else:
         lines = list(_fitting(symbol_line(symbol) for symbol in below if symbol.depth == 0))
-    return "\n".join(["[outline of the rest, with lines:]", *lines]) if lines else ""
+    return "\n".join(lines)
 
 
 def _fitting(lines: Iterable[str]) -> Iterable[str]:

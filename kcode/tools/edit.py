@@ -12,6 +12,7 @@ from kcode.editing.endings import open_text
 from kcode.editing.ladder import edit_all
 from kcode.editing.outcome import Edit as Wanted
 from kcode.editing.outcome import EditRefused, Outcomes
+from kcode.tools._again import RUNGS, TEXT_DIFFERS, fresh_region, refused_before
 from kcode.tools._change import AROUND, Change, change
 from kcode.tools._code import syntax_note
 from kcode.tools._paths import path_rule
@@ -70,7 +71,7 @@ async def prepare(args: Edit, context: PrepareContext) -> Invocation:
         target = await load(context.environment.files, place, context.state)
         # An earlier call of the same response may have changed the file: what counts is what is there now.
         same = (target.sha256, target.seen) == (first.target.sha256, first.target.seen)
-        plan = first if same else _planned(target, wanted)
+        plan = first if same else _planned(target, wanted, context.state)
         await store(context.environment, plan.target, plan.data)
         before, after = plan.target.text, plan.outcomes.text
         note = await syntax_note(context.environment, place, before, after, plan.made.spans)
@@ -104,10 +105,10 @@ def _creates(wanted: Sequence[Wanted]) -> bool:
 async def _plan(
     environment: Environment, state: State, place: ResolvedPath, wanted: Sequence[Wanted]
 ) -> _Plan:
-    return _planned(await load(environment.files, place, state), wanted)
+    return _planned(await load(environment.files, place, state), wanted, state)
 
 
-def _planned(target: Target, wanted: Sequence[Wanted]) -> _Plan:
+def _planned(target: Target, wanted: Sequence[Wanted], state: State) -> _Plan:
     place, text = target.place, target.text
     if not target.exists and not _creates(wanted):
         raise ToolError(f"{place.shown} does not exist (any more). To make it, use Write.")
@@ -115,7 +116,9 @@ def _planned(target: Target, wanted: Sequence[Wanted]) -> _Plan:
         outcomes = edit_all(text, wanted)
     except EditRefused as refusal:
         start = f"{place.shown} changed since you read it." if target.stale else f"{place.shown}:"
-        raise ToolError(readable(f"{start} {refusal}")) from refusal
+        again = refused_before(state, place) if refusal.reason in TEXT_DIFFERS else False
+        fresh = fresh_region(target, refusal.lines) if again else ""
+        raise ToolError(readable(f"{start} {refusal}") + fresh) from refusal
     if target.stale and any(one.rung != "exact" for one in outcomes.each):
         raise ToolError(_stale(target, outcomes))
     data = target.encode(outcomes.text)
@@ -137,7 +140,8 @@ def _output(plan: _Plan, note: str) -> ToolOutput:
     target, made = plan.target, plan.made
     shown = target.place.shown
     what = f"Edited {shown}" if target.exists else f"Created {shown}"
-    notes = [note for one in plan.outcomes.each for note in one.adapted]
+    rungs = dict.fromkeys(RUNGS[one.rung] for one in plan.outcomes.each if one.rung in RUNGS)
+    notes = [*rungs, *(note for one in plan.outcomes.each for note in one.adapted)]
     head = f"{what} (+{made.added} -{made.removed} lines)." + (f" Note: {'; '.join(notes)}." if notes else "")
     repairs = [
         Repair(place="meaning", kind=f"edit_{one.rung}", detail="; ".join(one.adapted))

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
 
 from pydantic import BaseModel, Field
 
@@ -34,6 +35,8 @@ LARGE = 8 << 20
 """Bytes from which on a file is not held as a whole."""
 LARGEST_DOCUMENT = 64 << 20
 ENTRIES = 1000
+WORTH_AN_OUTLINE = 40
+"""Lines from which on what was read is kept in a short form too, for when it is no longer shown."""
 
 
 class Read(BaseModel):
@@ -138,11 +141,14 @@ async def _text(environment: Environment, place: ResolvedPath, offset: int, limi
             return _output(place, f"{shown.text}\n{note}", seen.model_copy(update={"whole": False}))
     shown = window(split_lines(view), offset, limit)
     seen = seen.model_copy(update={"start": shown.first, "end": shown.last, "whole": shown.complete})
-    outline = ""
-    if (shown.first, offset, limit) == (1, 1, LINES) and not shown.complete:
+    rest, outline = "", ""
+    if shown.last - shown.first >= WORTH_AN_OUTLINE:
         symbols = await environment.syntax.outline(place.path, view.encode(errors="replace"))
-        outline = outline_text(symbols, shown.last)
-    return _output(place, "\n".join(filter(None, (shown.text, _encoding_note(file), outline))), seen)
+        outline = outline_text([one for one in symbols if one.first <= shown.last], shown.first - 1)
+        if (shown.first, offset, limit) == (1, 1, LINES) and (rest := outline_text(symbols, shown.last)):
+            rest = f"[outline of the rest, with lines:]\n{rest}"
+    text = "\n".join(filter(None, (shown.text, _encoding_note(file), rest)))
+    return _output(place, text, seen, {"outline": outline} if outline else {})
 
 
 def _encoding_note(file: Decoded) -> str:
@@ -151,9 +157,11 @@ def _encoding_note(file: Decoded) -> str:
     return "" if file.encoding == "utf-8" else f"[encoding {file.encoding}, kept by Edit and Write]"
 
 
-def _output(place: ResolvedPath, text: str, seen: FileSeen) -> ToolOutput:
+def _output(
+    place: ResolvedPath, text: str, seen: FileSeen, details: Mapping[str, str] | None = None
+) -> ToolOutput:
     repairs: tuple[Repair, ...] = (place.repair,) if place.repair else ()
-    return text_output(spelled(place, text), seen=(seen,), repairs=repairs)
+    return text_output(spelled(place, text), seen=(seen,), repairs=repairs, details=dict(details or {}))
 
 
 async def _whole(files: Files, place: ResolvedPath, found: FileStat) -> bytes:

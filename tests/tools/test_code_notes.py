@@ -1,6 +1,10 @@
 """What Read, Edit and Write say about code, and RepoMap."""
 
+import json
 from typing import TYPE_CHECKING
+
+from kcode.types.events import MessageAdded
+from kcode.types.messages import AssistantMessage, TextPart, ToolCall, ToolMessage
 
 if TYPE_CHECKING:
     from conftest import Bench
@@ -81,3 +85,54 @@ async def test_a_symbol_is_found_with_its_lines(bench: Bench) -> None:
 async def test_a_place_without_code_says_what_to_do(bench: Bench) -> None:
     bench.file("notes.txt", "hello")
     assert "Use Glob and Grep" in await bench.text("repo_map")
+
+
+async def test_a_read_keeps_a_short_form_of_code_for_later(bench: Bench) -> None:
+    bench.file("long.py", LONG)
+    bench.file("notes.txt", "words\n" * 100)
+    output = await bench.call("read", file_path="long.py", offset=100, limit=100)
+    outline = str(output.details["outline"])
+    assert "class Part20" in outline
+    assert "Part90" not in outline
+    assert "outline" not in (await bench.call("read", file_path="notes.txt")).details
+
+
+def _missed(bench: Bench, call_id: str, *, name: str = "a.txt", failed: bool = True) -> None:
+    call = ToolCall(id=call_id, name="Edit", arguments=json.dumps({"file_path": name}))
+    bench.state.apply(MessageAdded(message=AssistantMessage(parts=(call,), model="m")))
+    answer = ToolMessage(call_id=call_id, name="Edit", parts=(TextPart(text="x"),), is_error=failed)
+    bench.state.apply(MessageAdded(message=answer))
+
+
+async def test_after_a_second_miss_the_file_itself_is_shown(bench: Bench) -> None:
+    bench.file("a.txt", "alpha beta gamma\nsecond line\n")
+    first = await bench.refusal("edit", file_path="a.txt", old_string="alpha beta delta", new_string="x")
+    assert "second edit" not in first
+    _missed(bench, "1")
+    second = await bench.refusal("edit", file_path="a.txt", old_string="alpha beta delta", new_string="x")
+    assert "     1\talpha beta gamma\n     2\tsecond line" in second
+
+
+async def test_of_a_long_file_the_lines_around_the_place_are_shown(bench: Bench) -> None:
+    bench.file("a.txt", "".join(f"line number {n} of many\n" for n in range(1, 1000)))
+    _missed(bench, "1")
+    text = await bench.refusal(
+        "edit", file_path="a.txt", old_string="line number 500 of manx", new_string="x"
+    )
+    assert "   500\tline number 500 of many" in text
+    assert "   400\t" not in text
+
+
+async def test_a_miss_elsewhere_or_before_a_success_does_not_count(bench: Bench) -> None:
+    bench.file("a.txt", "alpha beta gamma\n")
+    _missed(bench, "1")
+    _missed(bench, "2", failed=False)
+    _missed(bench, "3", name="b.txt")
+    text = await bench.refusal("edit", file_path="a.txt", old_string="alpha beta delta", new_string="x")
+    assert "second edit" not in text
+
+
+async def test_an_edit_that_was_not_exact_says_how_it_was_found(bench: Bench) -> None:
+    bench.file("a.txt", "def f():\n        return  1\n")
+    text = await bench.text("edit", file_path="a.txt", old_string="    return 1", new_string="    return 2")
+    assert "found by whole lines" in text
