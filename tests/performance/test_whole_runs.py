@@ -58,7 +58,8 @@ async def loaded(*arguments: str, folder: Path) -> set[str]:
 
 async def test_an_answer_without_tools_loads_nothing_that_only_tools_and_screens_need(tmp_path: Path) -> None:
     names = await loaded("-p", "hi", folder=tmp_path)
-    assert "openai" in names
+    # Two threads import, and their lines may be torn: one of the package's five hundred modules is enough.
+    assert any(name.startswith("openai.") for name in names)
     assert [name for name in NOT_FOR_ONE_ANSWER if name in names] == []
 
 
