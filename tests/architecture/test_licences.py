@@ -30,7 +30,8 @@ def closure(name: str, seen: set[str]) -> set[str]:
 def licence(name: str) -> str:
     found = metadata.metadata(name)
     classifiers = [c for c in found.get_all("Classifier") or () if c.startswith("License")]
-    return " ".join([found.get("License-Expression") or "", found.get("License") or "", *classifiers])
+    fields = [found[name] for name in ("License-Expression", "License") if name in found]
+    return " ".join([*fields, *classifiers])
 
 
 def test_every_dependency_is_permissive() -> None:

@@ -1,6 +1,7 @@
 """What every request carries is small and does not change by itself."""
 
 import json
+from typing import Any
 
 from kcode import registry
 from kcode.engine.prepare import tool_specs
@@ -17,7 +18,7 @@ FACTS = {
 
 
 def test_all_tools_together_are_small() -> None:
-    tools = {t.name: t for t in registry.load_all("kcode.tools", "TOOL", Tool).values()}
+    tools = {t.name: t for t in registry.load_all("kcode.tools", "TOOL", Tool[Any]).values()}
     body = [
         {
             "type": "function",
@@ -30,7 +31,7 @@ def test_all_tools_together_are_small() -> None:
 
 
 def test_the_order_of_the_tools_does_not_depend_on_how_they_are_found() -> None:
-    tools = {t.name: t for t in registry.load_all("kcode.tools", "TOOL", Tool).values()}
+    tools = {t.name: t for t in registry.load_all("kcode.tools", "TOOL", Tool[Any]).values()}
     backwards = dict(reversed(list(tools.items())))
     assert tool_specs(tools) == tool_specs(backwards)
 
