@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from kcode import registry
 from kcode.app.aside import complete
 from kcode.app.authorize import Authorizer
+from kcode.app.context import MemoryDesk, written
 from kcode.app.limits import Meter
 from kcode.app.recorder import Recorder
 from kcode.app.sessions import Sessions
@@ -19,7 +20,7 @@ from kcode.types.command import Command, CommandResult, SessionSummary
 from kcode.types.connection import Connection
 from kcode.types.environment import CommandResult as ShellResult
 from kcode.types.environment import Environment
-from kcode.types.errors import SessionError
+from kcode.types.errors import ConfigError, SessionError
 from kcode.types.events import Cleared, MessageAdded, Mode, ModeChanged, Notice, TurnEnded
 from kcode.types.frontend import Frontend
 from kcode.types.messages import ImagePart, TextPart, Usage, UserMessage
@@ -28,6 +29,10 @@ from kcode.types.questions import Ask
 from kcode.types.state import State
 
 SHELL_SECONDS = 600.0
+CACHE_SECONDS = 600.0
+"""How long servers keep the beginning of a conversation, roughly."""
+COLD_TOKENS = 50_000
+"""Tokens from which on sending them anew is worth a warning."""
 SHELL_SHOWN = 30_000
 PLAN_ON = (
     "[Plan mode is on. Look and think, but change nothing and run nothing that changes anything. "
@@ -53,7 +58,7 @@ class Parts:
     list_models: Callable[[], Awaitable[Sequence[ModelInfo]]]
     meter: Meter
     clock: Clock = field(default_factory=Clock)
-    instructions: str = ""
+    memory: MemoryDesk | None = None
     notices: list[str] = field(default_factory=list[str])
 
 
@@ -65,6 +70,7 @@ class Conversation:
         self._agent = agent
         self._commands: dict[str, Command] | None = None
         self._told_plan = False
+        self._asked_at: float | None = None
 
     @property
     def state(self) -> State:
@@ -126,9 +132,13 @@ class Conversation:
         for notice in self._parts.notices:
             await self._agent.emit(Notice(text=notice, level="warning"))
         self._parts.notices.clear()
+        await self._warn_of_cold()
         await self._introduce()
         self._parts.meter.begin(self._parts.clock.monotonic())
-        return await self._agent.prompt(text, images)
+        try:
+            return await self._agent.prompt(text, images)
+        finally:
+            self._asked_at = self._parts.clock.monotonic()
 
     def steer(self, text: str) -> None:
         """Say something while a turn runs."""
@@ -246,7 +256,36 @@ class Conversation:
         if not self.state.transcript:
             return "There is nothing to summarise yet."
         before, after = await self._agent.compact(focus, fast=fast)
+        if after >= before:
+            return f"A summary would not make the conversation smaller (about {before:,} tokens); nothing changed."
         return f"The conversation was summarised: about {before:,} tokens before, {after:,} now."
+
+    async def uncompact(self) -> str:
+        """Take the last summary back."""
+        if self.busy:
+            return "A turn is running; interrupt it first, or wait for it."
+        return await self._agent.context.uncompact(self.state, self.model, self._agent.emit)
+
+    def context_plan(self) -> JsonObject:
+        """What a summary now would replace."""
+        return self._agent.context.plan(self.state, self.model)
+
+    async def adjust_context(
+        self, *, pin: Sequence[str] = (), unpin: Sequence[str] = (), drop: Sequence[str] = ()
+    ) -> None:
+        """Pin, unpin and drop tool results, all at once."""
+        await self._agent.context.adjust(self.state, self._agent.emit, pin=pin, unpin=unpin, hide=drop)
+
+    def memory_files(self) -> Sequence[tuple[str, str, str]]:
+        """The instruction files as (path, what they are, text)."""
+        desk = self._parts.memory
+        return [(str(f.path), f.scope, f.text) for f in desk.files()] if desk else []
+
+    async def remember(self, text: str, *, user: bool = False) -> str:
+        """Append a line to an instruction file; returns its path. Raises ConfigError."""
+        if self._parts.memory is None:
+            raise ConfigError("There is no place for instructions here.")
+        return str(self._parts.memory.add(text, user=user))
 
     async def clear(self) -> None:
         """Start the conversation anew; the log keeps what was said."""
@@ -281,10 +320,36 @@ class Conversation:
         self._parts.recorder.log.close()
         await self._agent.model.close()
 
+    async def _warn_of_cold(self) -> None:
+        """Say so before a long conversation is sent anew at the full price."""
+        if not self.state.transcript:
+            return
+        idle = None if self._asked_at is None else self._parts.clock.monotonic() - self._asked_at
+        if idle is not None and idle < CACHE_SECONDS:
+            return
+        used = self._agent.context.estimate(self.state)
+        if used < COLD_TOKENS:
+            return
+        price = self.model.price
+        cost = (
+            f", for about ${used * price.input / 1e6:.2f} instead of ${used * price.cached / 1e6:.2f}"
+            if price
+            else ""
+        )
+        since = "was resumed" if idle is None else f"was idle for {idle / 60:.0f} minutes"
+        text = (
+            f"This conversation {since}, so the server may have forgotten it: "
+            f"about {used:,} tokens are sent anew{cost}. /compact makes it smaller, /clear starts anew."
+        )
+        await self._agent.emit(Notice(text=text, level="warning", code="cold-prefix"))
+
     async def _introduce(self) -> None:
         """Hand the instruction files to a new conversation, and tell of plan mode where it changed."""
-        if not self.state.transcript and self._parts.instructions:
-            await self._say(self._parts.instructions)
+        if not self.state.transcript and self._parts.memory:
+            text = written(self._parts.memory.files())
+            if text:
+                message = UserMessage(parts=(TextPart(text=text),), origin="memory")
+                await self._agent.emit(MessageAdded(message=message))
         plan = self.mode == "plan"
         if plan != self._told_plan:
             self._told_plan = plan

@@ -1,5 +1,6 @@
 """What the settings make of the engine: its guards and its patience."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kcode.app.authorize import Authorizer
@@ -20,6 +21,7 @@ class Engine:
     authorizer: Authorizer
     meter: Meter
     clock: Clock
+    more: Callable[[], Sequence[Hooks]] = tuple
 
     @property
     def patience(self) -> Patience:
@@ -33,6 +35,7 @@ class Engine:
         return Chain(
             [
                 LimitGuard(limits, self.clock, self.meter),
+                *self.more(),
                 MistakeGuard(Mistakes(ends.invalid_calls, ends.invalid_calls_stop)),
                 LoopGuard(Repeats(ends.repeated_calls, ends.repeated_calls_stop)),
                 EndingGuard(

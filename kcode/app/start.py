@@ -1,13 +1,14 @@
 """From a command line and a front end to a conversation."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from kcode import __version__, registry
 from kcode.app.authorize import Authorizer, Rules
 from kcode.app.connecting import find_connection
+from kcode.app.context import Contexts, Looker, MemoryDesk, Spill, limits_of
 from kcode.app.conversation import Conversation, Parts
 from kcode.app.engine import Engine
 from kcode.app.limits import Limits, Meter
@@ -20,19 +21,19 @@ from kcode.config.home import Home, find_home
 from kcode.config.layers import Loaded, load_settings, project_root
 from kcode.config.options import Options
 from kcode.config.trust import Trust
-from kcode.context import memory
+from kcode.context.memory import Places
 from kcode.context.window import ContextWindow
 from kcode.engine.agent import Agent, AgentSpec
 from kcode.engine.ports import Clock
 from kcode.environment.local import LocalEnvironment
-from kcode.prompts.build import Instructions, instruction_text, system_prompt
+from kcode.prompts.build import system_prompt
 from kcode.session.fold import Fold
 from kcode.session.retention import Limits as KeepFor
 from kcode.session.retention import clean_in_background
 from kcode.session.store import Store
 from kcode.types.connection import Connection
 from kcode.types.environment import Environment
-from kcode.types.errors import NoConnectionError
+from kcode.types.errors import ConfigError, NoConnectionError
 from kcode.types.events import Mode, Notice
 from kcode.types.frontend import Frontend
 from kcode.types.model import Model
@@ -40,6 +41,9 @@ from kcode.types.state import State
 from kcode.types.tool import AnyTool, Tool
 
 Host: TypeAlias = Callable[[Environment, Loaded], Environment]
+
+SMALL_WINDOW = 32_768
+"""Tokens; in a window up to this size only the core tools are offered."""
 
 
 async def open_conversation(
@@ -117,8 +121,17 @@ class _Opening:
         models = self._models(connection, loaded, recorder)
         model = self._model or await self._open(models, opened.state, recorder)
         meter = Meter(recorder.spent, self._frontend.ask)
-        engine = Engine(loaded.settings, authorizer, meter, self._clock)
-        new_agent = self._agents(engine, model, environment, recorder)
+        desk = MemoryDesk(self._places(root, trusted=trusted), self._home, root)
+        folder = self._home.path / "spill" / f"session-{recorder.log.id}" if self._home.path else None
+        contexts = Contexts(
+            limits_of(loaded.settings),
+            model.info.window,
+            Spill(folder if self._home.writable else None),
+            Looker(environment),
+            desk.places,
+        )
+        engine = Engine(loaded.settings, authorizer, meter, self._clock, contexts.hooks)
+        new_agent = self._agents(engine, model, environment, recorder, contexts.window_of_agent)
         agent = new_agent(opened.state)
         parts = Parts(
             options=options,
@@ -134,7 +147,7 @@ class _Opening:
             list_models=models.list,
             meter=meter,
             clock=self._clock,
-            instructions=self._instructions(options, trusted=trusted),
+            memory=desk,
             notices=self._notices,
         )
         if opened.state is not None:
@@ -211,19 +224,24 @@ class _Opening:
         return await models.open(named, recorder.log.id)
 
     def _agents(
-        self, engine: Engine, model: Model, environment: Environment, recorder: Recorder
+        self,
+        engine: Engine,
+        model: Model,
+        environment: Environment,
+        recorder: Recorder,
+        new_context: Callable[[], ContextWindow],
     ) -> Callable[[State | None], Agent]:
         options = self._options
         limits = Limits(options.max_turns, options.max_budget_usd, options.max_time)
         spec = AgentSpec(
             model=model,
-            tools=_tools(engine.authorizer),
+            tools=_tools(engine.authorizer, options.tools, model.info.window),
             system=system_prompt(
                 environment.facts, replace=options.system_prompt, append=options.append_system_prompt
             ),
             environment=environment,
             new_state=Fold,
-            new_context=lambda: ContextWindow(auto=engine.settings.auto_compact_enabled),
+            new_context=new_context,
             sink=recorder,
             authorize=engine.authorizer,
             new_hooks=lambda: engine.hooks(limits),
@@ -234,18 +252,28 @@ class _Opening:
         )
         return lambda state: Agent(spec, state=state)
 
-    def _instructions(self, options: Options, *, trusted: bool) -> str:
-        files = memory.load(options.cwd, home=self._home.path, user_home=self._home.user, trusted=trusted)
-        if not files:
-            return ""
-        return instruction_text([Instructions(str(f.path), f.scope, f.text) for f in files])
+    def _places(self, root: Path, *, trusted: bool) -> Places:
+        deep = self._options.trust or Trust(self._home).standing(root, self._options.cwd).known
+        return Places(self._options.cwd, self._home.path, self._home.user, trusted, deep=trusted and deep)
 
 
-def _tools(authorizer: Authorizer) -> Mapping[str, AnyTool]:
-    """Load the built-in tools, and those of installed packages; a rule may take one away."""
+def _tools(authorizer: Authorizer, wanted: Collection[str] | None, window: int) -> Mapping[str, AnyTool]:
+    """Load the built-in tools, and those of installed packages.
+
+    A rule may take one away, and `wanted` names those that are offered. Where nobody chose, a small window gets
+    the core tools only: there the others would cost a tenth of the room, and small models are lost among them.
+    """
     found: list[AnyTool] = []
     found.extend(registry.load_all("kcode.tools", "TOOL", Tool[Any]).values())
     found.extend(registry.extensions("kcode.tools", Tool[Any]).values())
+    if wanted is not None:
+        unknown = set(wanted) - {tool.name for tool in found}
+        if unknown:
+            names = ", ".join(sorted(tool.name for tool in found))
+            raise ConfigError(f"--tools: there is no {', '.join(sorted(unknown))}. Tools: {names}.")
+        found = [tool for tool in found if tool.name in wanted]
+    elif window <= SMALL_WINDOW:
+        found = [tool for tool in found if tool.core]
     return {tool.name: tool for tool in found if not authorizer.removes(tool.name)}
 
 

@@ -22,17 +22,18 @@ class OutputCap:
     def __init__(
         self,
         limits: Limits,
-        window: Callable[[], int],
+        window: int,
         save: Callable[[str, str], Awaitable[str]] | None = None,
     ) -> None:
-        """`window` tells the tokens of the model's window; `save` stores a text and returns where."""
+        """`window` is that of the model at the start, in tokens; `save` stores a text and returns where."""
         self._limits = limits
         self._window = window
         self._save = save
 
     async def before_step(self, state: State, step: int) -> Stop | Continue | None:
-        """Let the step happen."""
-        del state, step
+        """Look how large the window is now."""
+        del step
+        self._window = state.window_learnt or state.window or self._window
         return None
 
     async def before_call(self, request: PermissionRequest) -> Decision | None:
@@ -42,7 +43,7 @@ class OutputCap:
 
     async def after_call(self, call: ToolCall, output: ToolOutput) -> ToolOutput:
         """Cut what is too long for the window."""
-        window = self._window()
+        window = self._window
         room = cap_of(window, self._limits)
         if call.name in VIEWS:
             room = max(room, min(12_000, window // 8))

@@ -57,6 +57,7 @@ class Chain(PlainHooks):
         return Continue(
             "\n\n".join(s.text for s in said if s.text),
             note="\n".join(s.note for s in said if s.note),
+            origin="memory" if any(s.origin == "memory" for s in said) else "harness",
             calls=all(s.calls for s in said),
         )
 

@@ -72,5 +72,5 @@ async def _say(ports: Ports, nudge: Continue) -> None:
     if nudge.note:
         await ports.emit(Notice(agent=ports.agent, text=nudge.note, code="nudge"))
     if nudge.text:
-        message = UserMessage(parts=(TextPart(text=nudge.text),), origin="harness")
+        message = UserMessage(parts=(TextPart(text=nudge.text),), origin=nudge.origin)
         await ports.emit(MessageAdded(agent=ports.agent, message=message))

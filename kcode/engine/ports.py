@@ -54,6 +54,20 @@ class Context(Protocol):
         """Summarise now, without the model if `fast`; returns the tokens before and after."""
         ...
 
+    async def uncompact(self, state: State, model: ModelInfo, emit: Emit) -> str:
+        """Take the last compaction back, if the request still fits; returns what happened in words."""
+        ...
+
+    async def adjust(
+        self, state: State, emit: Emit, *, pin: Sequence[str], unpin: Sequence[str], hide: Sequence[str]
+    ) -> None:
+        """Pin, unpin and hide tool results by their call ids, all in one event."""
+        ...
+
+    def plan(self, state: State, model: ModelInfo) -> JsonObject:
+        """Say what a compaction now would replace and what would stay."""
+        ...
+
     def report(self, state: State, model: ModelInfo) -> JsonObject:
         """Say what fills the window, in tokens."""
         ...

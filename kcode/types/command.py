@@ -100,6 +100,28 @@ class CommandContext(Protocol):
         """How the window is filled, by category, in tokens."""
         ...
 
+    def context_plan(self) -> JsonObject:
+        """What a compaction now would replace, and what would stay."""
+        ...
+
+    async def uncompact(self) -> str:
+        """Take the last compaction back; returns what happened in words."""
+        ...
+
+    async def adjust_context(
+        self, *, pin: Sequence[str] = (), unpin: Sequence[str] = (), drop: Sequence[str] = ()
+    ) -> None:
+        """Pin, unpin and drop tool results by their call ids, all at once."""
+        ...
+
+    def memory_files(self) -> Sequence[tuple[str, str, str]]:
+        """The instruction files that count, as (path, what they are, text)."""
+        ...
+
+    async def remember(self, text: str, *, user: bool = False) -> str:
+        """Append a line to the project's or the user's instruction file and return its path; raises ConfigError."""
+        ...
+
     async def models(self) -> Sequence[ModelInfo]:
         """The models that the endpoint offers."""
         ...

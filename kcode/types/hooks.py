@@ -1,7 +1,7 @@
 """Where policy enters the loop: four places, and no more."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from kcode.types.events import Limit, StopReason
 from kcode.types.frontend import Decision, PermissionRequest
@@ -28,6 +28,8 @@ class Continue:
 
     text: str
     note: str = ""
+    origin: Literal["harness", "memory"] = "harness"
+    """`memory` for the text of instruction files, which outlives summaries."""
     calls: bool = True
 
 

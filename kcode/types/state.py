@@ -96,6 +96,11 @@ class State(Protocol):
         ...
 
     @property
+    def window(self) -> int:
+        """The window in tokens of the model that was last switched to; 0 before that."""
+        ...
+
+    @property
     def window_learnt(self) -> int:
         """The window in tokens that a refusal of the model in use taught; 0 if none did."""
         ...

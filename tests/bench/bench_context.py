@@ -109,7 +109,7 @@ class KcodePolicy:
         self.state = Fold()
         self.model = ModelInfo("simulated", window=window, max_output=out_reserve, thinking=True)
         self.window = ContextWindow(limits=self.limits, read=self._read)
-        self.cap = OutputCap(self.limits, lambda: window)
+        self.cap = OutputCap(self.limits, window)
         self._of: dict[int, tuple[Message, Any]] = {}
         self._calls: dict[int, list[ToolCall]] = {}
         self._sizes: dict[str, int] = {}
