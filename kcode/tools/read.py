@@ -35,7 +35,7 @@ LARGE = 8 << 20
 """Bytes from which on a file is not held as a whole."""
 LARGEST_DOCUMENT = 64 << 20
 ENTRIES = 1000
-WORTH_AN_OUTLINE = 40
+WORTH_AN_OUTLINE = 120
 """Lines from which on what was read is kept in a short form too, for when it is no longer shown."""
 
 

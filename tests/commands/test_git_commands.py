@@ -250,3 +250,38 @@ async def test_a_map_is_drawn_for_the_person(desk: Desk) -> None:
     text = (await desk.run("map")).text
     assert "def helper()  [1-2]" in text
     assert "Nothing here is called nonsense" in (await desk.run("map", "nonsense")).text
+
+
+async def test_commands_work_in_a_linked_worktree_and_not_in_a_bare_repository(
+    desk: Desk, new_desk: NewDesk, tmp_path: Path
+) -> None:
+    desk.git("worktree", "add", "-q", "-b", "side", str(tmp_path / "work/side"))
+    side = new_desk("side")
+    side.file("a.txt", "changed\n")
+    assert "Committed" in (await side.run("commit", "docs: beside")).text
+    assert "Taken back" in (await side.run("undo_commit")).text
+    desk.git("clone", "-q", "--bare", ".", str(tmp_path / "work/bare"))
+    for name in ("diff", "commit", "review", "undo_commit"):
+        assert (await new_desk("bare").run(name)).is_error
+
+
+async def test_a_submodule_is_committed_as_the_commit_it_stands_at(desk: Desk, tmp_path: Path) -> None:
+    desk.git("clone", "-q", ".", str(tmp_path / "other"))
+    desk.git(
+        "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(tmp_path / "other"), "inner"
+    )
+    desk.git("commit", "-qm", "docs: add inner")
+    desk.git("-C", "inner", "checkout", "-q", "HEAD~1")
+    desk.messages, desk.answers = ["docs: move inner"], ["Commit"]
+    assert "Subproject commit" in (await desk.run("diff")).text
+    assert "Committed" in (await desk.run("commit")).text
+    assert desk.git("show", "--name-only", "--format=") == "inner"
+
+
+async def test_a_commit_that_git_refuses_says_why(desk: Desk) -> None:
+    (desk.root / ".git/refs/heads/main.lock").write_text("")
+    desk.file("a.txt", "changed\n")
+    result = await desk.run("commit", "docs: x")
+    assert result.is_error
+    assert "git commit failed" in result.text
+    assert (desk.root / "a.txt").read_text() == "changed\n"

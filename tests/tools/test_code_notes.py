@@ -90,7 +90,7 @@ async def test_a_place_without_code_says_what_to_do(bench: Bench) -> None:
 async def test_a_read_keeps_a_short_form_of_code_for_later(bench: Bench) -> None:
     bench.file("long.py", LONG)
     bench.file("notes.txt", "words\n" * 100)
-    output = await bench.call("read", file_path="long.py", offset=100, limit=100)
+    output = await bench.call("read", file_path="long.py", offset=100, limit=150)
     outline = str(output.details["outline"])
     assert "class Part20" in outline
     assert "Part90" not in outline

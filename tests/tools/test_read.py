@@ -288,10 +288,35 @@ async def test_a_notebook_is_shown_by_cells(bench: Bench):
     assert '     1\t{"cells": ' in await bench.text("read", file_path="broken.ipynb")
 
 
-async def test_a_pdf_file_is_read_or_says_what_is_missing(bench: Bench):
-    bench.file("a.pdf", b"%PDF-1.4\nnot really\n")
-    text = await bench.refusal("read", file_path="a.pdf")
-    assert "pypdf" in text or "cannot be read" in text
+def _pdf(words: str) -> bytes:
+    drawn = f"BT /F1 24 Tf 20 100 Td ({words}) Tj ET".encode()
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>/MediaBox[0 0 200 200]>>",
+        b"<</Length %d>>stream\n%s\nendstream" % (len(drawn), drawn),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    data, table = b"%PDF-1.4\n", b"xref\n0 6\n0000000000 65535 f \n"
+    for number, one in enumerate(objects, start=1):
+        table += b"%010d 00000 n \n" % len(data)
+        data += b"%d 0 obj%s endobj\n" % (number, one)
+    return data + table + b"trailer<</Root 1 0 R/Size 6>>\nstartxref\n%d\n%%%%EOF\n" % len(data)
+
+
+async def test_the_text_of_a_pdf_file_is_read_page_by_page(bench: Bench):
+    bench.file("a.pdf", _pdf("Hello pages"))
+    text = await bench.text("read", file_path="a.pdf")
+    assert "[page 1 of 1]" in text
+    assert "Hello pages" in text
+    bench.file("empty.pdf", _pdf(""))
+    assert "[no text" in await bench.text("read", file_path="empty.pdf")
+
+
+@pytest.mark.parametrize("data", [b"%PDF-1.4\nnot really\n", _pdf("Hello")[:200], b"%PDF-"])
+async def test_a_damaged_pdf_file_says_so(bench: Bench, data: bytes):
+    bench.file("a.pdf", data)
+    assert "cannot be read" in await bench.refusal("read", file_path="a.pdf")
 
 
 async def test_a_line_of_a_hundred_megabytes_costs_little_memory(bench: Bench):

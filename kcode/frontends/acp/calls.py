@@ -33,6 +33,7 @@ KINDS: Mapping[str, ToolKind] = {
     "Write": "edit",
     "Grep": "search",
     "Glob": "search",
+    "RepoMap": "search",
     "Bash": "execute",
     "KillBash": "execute",
     "TodoWrite": "think",
