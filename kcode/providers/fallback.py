@@ -57,8 +57,11 @@ class FallbackModel:
             try:
                 answer = await model.respond(request, on_delta)
             except ModelError as error:
-                if not await self._moved(model, error) or error.kind not in _AT_ONCE:
+                if not await self._moved(model, error):
                     raise
+                if error.kind not in _AT_ONCE:
+                    # The one that is asked next has not asked anybody to wait.
+                    raise ModelError(str(error), kind=error.kind, status=error.status, retry_after=0) from error
             else:
                 self._row = 0
                 return answer

@@ -116,10 +116,11 @@ async def test_the_next_model_is_asked_after_two_failures_and_the_first_again_la
     busy = ModelError("busy.", kind="overloaded")
     first, second = _named("one", busy, busy, says("back")), _named("two", says("other"), says("other"))
     model = FallbackModel(first, [_opened(second)], tell, now=lambda: now)
-    for _ in range(2):
+    for wait in (None, 0):
         assert model.info.id == "one"
-        with pytest.raises(ModelError):
+        with pytest.raises(ModelError) as failed:
             await model.respond(_ASK, _ignore)
+        assert failed.value.retry_after == wait
     assert model.info.id == "two"
     assert (await model.respond(_ASK, _ignore)).text == "other"
     assert len(told) == 1
