@@ -237,7 +237,10 @@ class _Opening:
             model=model,
             tools=_tools(engine.authorizer, options.tools, model.info.window),
             system=system_prompt(
-                environment.facts, replace=options.system_prompt, append=options.append_system_prompt
+                environment.facts,
+                replace=options.system_prompt,
+                append=options.append_system_prompt,
+                language=engine.settings.language or "",
             ),
             environment=environment,
             new_state=Fold,

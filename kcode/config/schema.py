@@ -131,9 +131,9 @@ class Settings(Section):
     cleanup_period_days: int = Field(default=30, ge=0)
     """Sessions that were not touched for so many days are deleted; 0 keeps none."""
     hooks: Mapping[str, tuple[JsonValue, ...]] = Field(default_factory=dict)
-    """Commands to run at events, in Claude Code's form."""
+    """Accepted for the sake of files shared with Claude Code; this version runs no hooks."""
     disable_all_hooks: bool = False
-    """Run no hook and no status line."""
+    """Draw no status line of your own; there are no hooks to switch off yet."""
     status_line: StatusLine | None = None
     """A command that draws the status line."""
     sandbox: Mapping[str, JsonValue] = Field(default_factory=dict)
@@ -141,21 +141,21 @@ class Settings(Section):
     auto_compact_enabled: bool = True
     """Summarise the older conversation when the window fills up."""
     include_co_authored_by: bool = True
-    """Name kcode in the commits that it makes."""
+    """Accepted; kcode adds no trailer to commits."""
     respond_to_bash_commands: bool = True
-    """Show the model what a command typed with ! printed, and let it answer."""
+    """Accepted; the model reads what a command typed with ! printed together with the next prompt."""
     language: str | None = None
-    """The language to answer in."""
+    """The language to answer in, in words: "Deutsch"."""
     theme: str = "auto"
     """The colours of the terminal."""
     editor_mode: Literal["normal", "emacs", "vim"] = "normal"
-    """The keys of the prompt."""
+    """Accepted; the keys of the prompt are those of Emacs."""
     enable_all_project_mcp_servers: bool = False
-    """Start every server of a trusted project's .mcp.json."""
+    """Accepted; this version starts no MCP servers."""
     enabled_mcpjson_servers: tuple[str, ...] = ()
-    """Servers of .mcp.json that are started."""
+    """Accepted; this version starts no MCP servers."""
     disabled_mcpjson_servers: tuple[str, ...] = ()
-    """Servers of .mcp.json that are not started."""
+    """Accepted; this version starts no MCP servers."""
 
     @property
     def fallback_models(self) -> tuple[str, ...]:

@@ -18,11 +18,15 @@ class Instructions:
     text: str
 
 
-def system_prompt(facts: Mapping[str, str], *, replace: str | None = None, append: str | None = None) -> str:
+def system_prompt(
+    facts: Mapping[str, str], *, replace: str | None = None, append: str | None = None, language: str = ""
+) -> str:
     """Build the prompt; `facts` say where the agent works. It stays the same through a session."""
     head = replace if replace is not None else registry.text("kcode.prompts", "system.md")
     place = "\n".join(f"- {name}: {value}" for name, value in facts.items() if value)
     parts = [head, f"# Where you are\n{place}"]
+    if language:
+        parts.append(f"Answer in this language, whatever the user writes in: {language}.")
     if append:
         parts.append(append)
     return "\n\n".join(parts) + "\n"
