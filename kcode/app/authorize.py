@@ -10,7 +10,7 @@ from kcode.types.errors import ConfigError
 from kcode.types.events import Mode, Notice
 from kcode.types.frontend import Decision, Frontend, PermissionRequest
 from kcode.types.model import JsonObject
-from kcode.types.tool import PathNeed
+from kcode.types.tool import Invocation, PathNeed
 
 if TYPE_CHECKING:
     from kcode.permissions.paths import Workspace
@@ -82,6 +82,16 @@ class Rules:
         need = PathNeed("read", path)
         return decide(need, "default", self.all, self._place()).decision != "allow"
 
+    def only_reads(self, invocation: Invocation) -> bool:
+        """Whether a call surely changes nothing: the mode that only reads would allow all of it, without a rule."""
+        from kcode.permissions.policy import decide  # noqa: PLC0415 - see the class
+        from kcode.permissions.rules import RuleSet  # noqa: PLC0415 - as above
+
+        place = self._place()
+        return bool(invocation.needs) and all(
+            decide(need, "plan", RuleSet(), place).decision == "allow" for need in invocation.needs
+        )
+
     def explain(self, command: str, cwd: Path, mode: Mode) -> JsonObject:
         """Say what the rules make of a shell command."""
         from kcode.permissions.policy import explain  # noqa: PLC0415 - see the class
@@ -123,6 +133,8 @@ class Authorizer:
         self._bypass = bypass
         self._keep = keep
         self._asking = asyncio.Lock()
+        self.caution: Callable[[Invocation], str] = lambda _: ""
+        """Says what else a person should know before they allow a call."""
         self.mode: Mode = "default"
         self.set_mode(mode)
 
@@ -168,6 +180,10 @@ class Authorizer:
         """Say what the rules make of a shell command."""
         return self._rules.explain(command, cwd, self.mode)
 
+    def only_reads(self, invocation: Invocation) -> bool:
+        """Whether a call surely changes nothing."""
+        return self._rules.only_reads(invocation)
+
     def removes(self, tool: str) -> bool:
         """Whether a rule takes a tool away as a whole."""
         return self._rules.removes(tool)
@@ -179,7 +195,7 @@ class Authorizer:
             tool=request.tool,
             arguments=request.arguments,
             invocation=request.invocation,
-            reason=verdict.reason,
+            reason=". ".join(filter(None, (verdict.reason, self.caution(request.invocation)))),
             suggestions=verdict.suggestions,
         )
         decision = await self._frontend.decide(question)

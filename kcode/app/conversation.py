@@ -11,12 +11,13 @@ from kcode.app.authorize import Authorizer
 from kcode.app.context import MemoryDesk, written
 from kcode.app.limits import Meter
 from kcode.app.recorder import Recorder
+from kcode.app.rewinding import Rewinding
 from kcode.app.sessions import Sessions
 from kcode.config.layers import Loaded
 from kcode.config.options import Options
 from kcode.engine.agent import Agent
 from kcode.engine.ports import Clock
-from kcode.types.command import Command, CommandResult, SessionSummary
+from kcode.types.command import Command, CommandResult, RewindPoint, Rewound, SessionSummary
 from kcode.types.connection import Connection
 from kcode.types.environment import CommandResult as ShellResult
 from kcode.types.environment import Environment
@@ -53,6 +54,7 @@ class Parts:
     authorizer: Authorizer
     recorder: Recorder
     sessions: Sessions
+    rewinding: Rewinding
     new_agent: Callable[[State | None], Agent]
     open_model: Callable[[str], Awaitable[Model]]
     list_models: Callable[[], Awaitable[Sequence[ModelInfo]]]
@@ -133,6 +135,7 @@ class Conversation:
             await self._agent.emit(Notice(text=notice, level="warning"))
         self._parts.notices.clear()
         await self._warn_of_cold()
+        self._parts.rewinding.begin()
         await self._introduce()
         self._parts.meter.begin(self._parts.clock.monotonic())
         try:
@@ -309,6 +312,23 @@ class Conversation:
             for event in opened.state.settlement():
                 await self._agent.emit(event)
 
+    async def rewind_points(self) -> Sequence[RewindPoint]:
+        """The prompts of this conversation, the oldest first."""
+        return await self._parts.rewinding.points(self.state)
+
+    async def rewind(self, number: int, *, conversation: bool, files: bool, look: bool = False) -> Rewound:
+        """Go back to before a prompt, or only say what that would do."""
+        if not look:
+            self._idle()
+        return await self._parts.rewinding.go(
+            self._agent, number, conversation=conversation, files=files, look=look
+        )
+
+    async def redo(self) -> Rewound | None:
+        """Take the last going back back; None if there is nothing to take back."""
+        self._idle()
+        return await self._parts.rewinding.redo(self._agent)
+
     async def git_line(self) -> str:
         """Name the branch and its state in a few words."""
         return await self.environment.git.status_line()
@@ -316,6 +336,7 @@ class Conversation:
     async def close(self) -> None:
         """End what runs, close the log and the connection."""
         await self._agent.finish()
+        await self._parts.rewinding.close()
         await self.environment.close()
         self._parts.recorder.log.close()
         await self._agent.model.close()
@@ -354,6 +375,10 @@ class Conversation:
         if plan != self._told_plan:
             self._told_plan = plan
             await self._say(PLAN_ON if plan else PLAN_OFF)
+
+    def _idle(self) -> None:
+        if self.busy:
+            raise SessionError("A turn is running; interrupt it first, or wait for it.")
 
     async def _say(self, text: str) -> None:
         message = UserMessage(parts=(TextPart(text=text),), origin="harness")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from kcode.app.authorize import Authorizer
 from kcode.app.limits import LimitGuard, Limits, Meter
+from kcode.app.rewinding import CheckpointHooks, Rewinding
 from kcode.config.schema import Settings
 from kcode.engine.guards import Chain, EndingGuard, Endings
 from kcode.engine.loops import LoopGuard, MistakeGuard, Mistakes, Repeats
@@ -20,6 +21,7 @@ class Engine:
     settings: Settings
     authorizer: Authorizer
     meter: Meter
+    rewinding: Rewinding
     clock: Clock
     more: Callable[[], Sequence[Hooks]] = tuple
 
@@ -42,5 +44,6 @@ class Engine:
                     Endings(ends.empty, ends.cut_off, ends.announced),
                     acting=lambda: self.authorizer.mode != "plan",
                 ),
+                CheckpointHooks(self.rewinding),
             ]
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from kcode.app.spending import Spending
 from kcode.session.log import SessionLog
+from kcode.session.timeline import Timeline
 from kcode.types.events import Event, MessageAdded, ToolFinished
 from kcode.types.frontend import Frontend
 from kcode.types.messages import AssistantMessage
@@ -18,12 +19,14 @@ class Recorder:
         log: what is written; replaced when another session is resumed.
         repairs: how often each kind of mending was needed.
         spending: what was spent.
+        timeline: what changed after which prompt.
     """
 
     def __init__(self, log: SessionLog, frontend: Frontend) -> None:
         self.log = log
         self.repairs: Counter[str] = Counter()
         self.spending = Spending()
+        self.timeline = Timeline()
         self._frontend = frontend
         self._complained = False
 
@@ -37,8 +40,9 @@ class Recorder:
             self._complain(error)
 
     def count(self, event: Event) -> None:
-        """Count the repairs that an event tells of, and what it cost."""
+        """Take in what an event tells of repairs, costs and changed files."""
         self.spending.count(event)
+        self.timeline.apply(event)
         match event:
             case MessageAdded(message=AssistantMessage() as message):
                 repairs = message.repairs
@@ -54,6 +58,7 @@ class Recorder:
         self.log = log
         self.repairs.clear()
         self.spending = Spending()
+        self.timeline = Timeline()
         for event in events:
             self.count(event)
 

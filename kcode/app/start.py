@@ -11,10 +11,12 @@ from kcode.app.connecting import find_connection
 from kcode.app.context import Contexts, Looker, MemoryDesk, Spill, limits_of
 from kcode.app.conversation import Conversation, Parts
 from kcode.app.engine import Engine
+from kcode.app.keeping import KeepingEnvironment
 from kcode.app.limits import Limits, Meter
 from kcode.app.models import Models
 from kcode.app.recorder import Recorder
 from kcode.app.remember import Remembered
+from kcode.app.rewinding import Rewinding
 from kcode.app.sessions import Sessions
 from kcode.config.connection import missing_text
 from kcode.config.home import Home, find_home
@@ -27,6 +29,7 @@ from kcode.engine.agent import Agent, AgentSpec
 from kcode.engine.ports import Clock
 from kcode.environment.local import LocalEnvironment
 from kcode.prompts.build import system_prompt
+from kcode.session.checkpoints import Checkpoints
 from kcode.session.fold import Fold
 from kcode.session.retention import Limits as KeepFor
 from kcode.session.retention import clean_in_background
@@ -102,8 +105,8 @@ class _Opening:
         trusted = self._trusted(root)
         loaded = load_settings(options, home=self._home, environ=self._environ, root=root, trusted=trusted)
         self._notices += [*loaded.warnings, *([self._home.problem] if self._home.problem else [])]
-        environment = self._environment or self._local(loaded)
-        authorizer = self._authorizer(loaded, environment)
+        plain = self._environment or self._local(loaded)
+        authorizer = self._authorizer(loaded, plain)
         connection = await self._connection(loaded)
         store = Store(
             self._home.path,
@@ -116,6 +119,9 @@ class _Opening:
         opened = sessions.open(options)
         self._notices += opened.remarks
         recorder = Recorder(opened.log, self._frontend)
+        rewinding = self._rewinding(plain, recorder, authorizer)
+        environment = KeepingEnvironment(plain, rewinding.checkpoints.keep)
+        authorizer.caution = rewinding.caution
         for event in opened.events:
             recorder.count(event)
         models = self._models(connection, loaded, recorder)
@@ -130,7 +136,7 @@ class _Opening:
             Looker(environment),
             desk.places,
         )
-        engine = Engine(loaded.settings, authorizer, meter, self._clock, contexts.hooks)
+        engine = Engine(loaded.settings, authorizer, meter, rewinding, self._clock, contexts.hooks)
         new_agent = self._agents(engine, model, environment, recorder, contexts.window_of_agent)
         agent = new_agent(opened.state)
         parts = Parts(
@@ -142,6 +148,7 @@ class _Opening:
             authorizer=authorizer,
             recorder=recorder,
             sessions=sessions,
+            rewinding=rewinding,
             new_agent=new_agent,
             open_model=lambda name: models.open(name, recorder.log.id),
             list_models=models.list,
@@ -191,6 +198,16 @@ class _Opening:
             hidden=lambda path: self._rules is not None and self._rules.hides(path),
         )
         return self._host(local, loaded) if self._host else local
+
+    def _rewinding(self, environment: Environment, recorder: Recorder, authorizer: Authorizer) -> Rewinding:
+        stored = self._home.writable and self._options.persist
+        checkpoints = Checkpoints(
+            self._home.path if stored else None,
+            environment.root,
+            recorder,
+            user_home=self._home.user,
+        )
+        return Rewinding(checkpoints, recorder, environment.files, environment.root, authorizer.only_reads)
 
     def _authorizer(self, loaded: Loaded, environment: Environment) -> Authorizer:
         settings = loaded.settings.permissions

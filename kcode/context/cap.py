@@ -41,6 +41,13 @@ class OutputCap:
         del request
         return None
 
+    async def before_effects(self, request: PermissionRequest) -> None:
+        """Let it happen."""
+        del request
+
+    async def after_effects(self) -> None:
+        """Leave it at that."""
+
     async def after_call(self, call: ToolCall, output: ToolOutput) -> ToolOutput:
         """Cut what is too long for the window."""
         window = self._window

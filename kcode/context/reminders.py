@@ -47,6 +47,13 @@ class Reminders:
         del request
         return None
 
+    async def before_effects(self, request: PermissionRequest) -> None:
+        """Let it happen."""
+        del request
+
+    async def after_effects(self) -> None:
+        """Leave it at that."""
+
     async def after_call(self, call: ToolCall, output: ToolOutput) -> ToolOutput:
         """Pass the result on."""
         del call

@@ -58,6 +58,7 @@ class _Batch:
         self._slots = [_Slot(call) for call in response.tool_calls]
         self._finished = response.finish != "length"
         self._told = 0
+        self._effects = False
         self._room = asyncio.Semaphore(AT_ONCE)
 
     async def run(self) -> Stop | None:
@@ -82,6 +83,8 @@ class _Batch:
                 slot.status = "cancelled"
                 slot.output = text_output(INTERRUPTED if slot.task else NOT_RUN, is_error=True)
         await self._tell()
+        if self._effects:
+            await self._ports.hooks.after_effects()
 
     async def _begin(self, slot: _Slot) -> Stop | None:
         """Prepare, authorise and start one call, after the earlier ones that it conflicts with."""
@@ -115,6 +118,9 @@ class _Batch:
         if not decision.allowed:
             await self._settle(slot, "rejected", text_output(decision.feedback or REJECTED, is_error=True))
             return None
+        if prepared.invocation.side_effects:
+            self._effects = True
+            await self._ports.hooks.before_effects(request)
         slot.task = asyncio.create_task(self._run(slot, prepared))
         return None
 

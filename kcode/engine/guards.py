@@ -24,6 +24,13 @@ class PlainHooks:
         del request
         return None
 
+    async def before_effects(self, request: PermissionRequest) -> None:
+        """Let it happen."""
+        del request
+
+    async def after_effects(self) -> None:
+        """Leave it at that."""
+
     async def after_call(self, call: ToolCall, output: ToolOutput) -> ToolOutput:
         """Pass the result on."""
         del call
@@ -67,6 +74,16 @@ class Chain(PlainHooks):
             if (said := await hook.before_call(request)) is not None:
                 return said
         return None
+
+    async def before_effects(self, request: PermissionRequest) -> None:
+        """Tell each in turn."""
+        for hook in self._hooks:
+            await hook.before_effects(request)
+
+    async def after_effects(self) -> None:
+        """Tell each in turn."""
+        for hook in self._hooks:
+            await hook.after_effects()
 
     async def after_call(self, call: ToolCall, output: ToolOutput) -> ToolOutput:
         """Hand the result from one to the next."""

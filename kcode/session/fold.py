@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import assert_never
+from copy import copy
+from typing import Any, assert_never
 
 from kcode.session.settle import Openings, lost_result
 from kcode.session.totals import Totals
@@ -10,6 +11,7 @@ from kcode.types.events import (
     AgentFinished,
     AgentStarted,
     CallDelta,
+    Checkpointed,
     Cleared,
     Compacted,
     ContextTrimmed,
@@ -22,6 +24,8 @@ from kcode.types.events import (
     Notice,
     PermissionDecided,
     PromptSet,
+    Redone,
+    Restored,
     Retrying,
     StepEnded,
     StepStarted,
@@ -40,6 +44,12 @@ from kcode.types.events import (
 from kcode.types.messages import AssistantMessage, Message, ToolCall, ToolMessage, Usage
 from kcode.types.model import ToolSpec
 from kcode.types.state import CallRecord, Changed
+
+_CUT = (
+    *("_transcript", "_todos", "_seen", "_hidden", "_reasoning_before", "_compactions", "_media_dropped"),
+    *("_shortened", "_pinned", "_calls", "_uncompacted", "_journal", "_waiting", "_answers"),
+)
+"""What cutting the transcript changes."""
 
 
 class Fold:
@@ -88,6 +98,8 @@ class Fold:
         """What undo has to forget again, with the length of the transcript when it happened."""
         self._waiting: list[ToolCall] = []
         self._answers: dict[str, ToolMessage] = {}
+        self._cuts: list[dict[str, Any]] = []
+        """What was known before each cut of the transcript that can still be taken back."""
 
     @property
     def transcript(self) -> Sequence[Message]:
@@ -165,6 +177,11 @@ class Fold:
         return self._reshaped
 
     @property
+    def redoable(self) -> bool:
+        """Whether the last cut of the transcript can be taken back."""
+        return bool(self._cuts)
+
+    @property
     def usage(self) -> Usage:
         """Tokens and dollars of the whole session, sub-agents included; undo gives nothing back."""
         return self.totals.usage
@@ -197,13 +214,14 @@ class Fold:
                 self._turn(event)
             case PromptSet() | ModelChanged() | ModeChanged():
                 self._set(event)
-            case ContextTrimmed() | Compacted() | Uncompacted():
-                self._shrink(event)
-            case Undone() | Cleared():
-                self._cut(event)
+            case ContextTrimmed() | Compacted() | Uncompacted() | Undone() | Cleared() | Redone():
+                self._reform(event)
             case PermissionDecided() | Retrying() | AgentStarted() | AgentFinished() | Notice():
                 pass
             case StepStarted() | StepEnded() | TextDelta() | ThinkingDelta() | CallDelta() | ToolProgress():
+                pass
+            # Files that are put back are read again by whoever needs them: their hash tells.
+            case Checkpointed() | Restored():
                 pass
             case _:
                 assert_never(event)
@@ -217,6 +235,7 @@ class Fold:
             self.totals.count_changes(event)
 
     def _add(self, message: Message) -> None:
+        self._cuts.clear()
         if isinstance(message, ToolMessage):
             self._answer(message)
             return
@@ -287,6 +306,12 @@ class Fold:
         self._reshaped = len(self._transcript)
         self.shapes += 1
 
+    def _reform(self, event: ContextTrimmed | Compacted | Uncompacted | Undone | Cleared | Redone) -> None:
+        if isinstance(event, ContextTrimmed | Compacted | Uncompacted):
+            self._shrink(event)
+        else:
+            self._cut(event)
+
     def _shrink(self, event: ContextTrimmed | Compacted | Uncompacted) -> None:
         match event:
             case Compacted():
@@ -317,12 +342,16 @@ class Fold:
         self._pinned.difference_update(event.unpinned)
         self.window_learnt = event.window or self.window_learnt
 
-    def _cut(self, event: Undone | Cleared) -> None:
+    def _cut(self, event: Undone | Cleared | Redone) -> None:
         if isinstance(event, Cleared):
             self._restart()
             self.shapes += 1
             return
+        if isinstance(event, Redone):
+            self._uncut()
+            return
         upto = max(event.upto, 0)
+        self._cuts.append({name: copy(getattr(self, name)) for name in _CUT})
         del self._transcript[upto:]
         self._reshape()
         self._media_dropped = {position for position in self._media_dropped if position < upto}
@@ -336,6 +365,17 @@ class Fold:
         for _, entry in self._journal:
             self._remember(entry)
         self._reopen()
+
+    def _uncut(self) -> None:
+        """Take the last cut back; nothing was added to the transcript since."""
+        if not self._cuts:
+            return
+        before = self._cuts.pop()
+        # The list itself stays the same one, since others hold it.
+        self._transcript[:] = before.pop("_transcript")
+        for name, value in before.items():
+            setattr(self, name, value)
+        self._reshape()
 
     def _said(self) -> Iterable[str]:
         said = [*self._transcript, *(m for compacted in self._compactions for m in compacted.attached)]

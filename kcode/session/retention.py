@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import stat
 import threading
 import time
@@ -49,6 +50,8 @@ def clean(home: Path, limits: Limits, *, keep: Path | None = None, now: float | 
             deleted += 1
     blobs = _files(home / "sessions", "*/blobs/*")
     deleted += _shrink(blobs, oldest, limits.blob_bytes, moment)
+    deleted += _shrink(_files(home / "checkpoints", "*/blobs/*"), oldest, limits.blob_bytes, moment)
+    deleted += _drop_checkpoints(home / "checkpoints", oldest, moment)
     spills = [*_files(home / "spill", "*"), *_files(home / "spill", "*/*")]
     deleted += _shrink(spills, oldest, limits.spill_bytes, moment)
     _drop_empty(home)
@@ -112,8 +115,24 @@ def _surplus(files: list[_File], oldest: float, limit: int, moment: float) -> It
         yield file
 
 
+def _drop_checkpoints(folder: Path, oldest: float, moment: float) -> int:
+    """Delete the copies of folders that were not worked in for long, and what ended sessions left in the others."""
+    deleted = 0
+    for place in folder.glob("*/git"):
+        used = [file.used for file in _files(place, "HEAD")]
+        if used and used[0] < oldest:
+            shutil.rmtree(place, ignore_errors=True)
+            deleted += 1
+        stale = (file for file in _files(place, "index.*") if file.used < moment - _DAY)
+        for file in stale:
+            with contextlib.suppress(OSError):
+                file.path.unlink()
+    return deleted
+
+
 def _drop_empty(home: Path) -> None:
-    for folder in [*home.glob("sessions/*/blobs"), *home.glob("sessions/*"), *home.glob("spill/*")]:
+    patterns = ("sessions/*/blobs", "sessions/*", "spill/*", "checkpoints/*/blobs", "checkpoints/*")
+    for folder in [folder for pattern in patterns for folder in home.glob(pattern)]:
         if folder.is_dir() and not folder.is_symlink():
             with contextlib.suppress(OSError):
                 folder.rmdir()

@@ -18,11 +18,13 @@ Action: TypeAlias = Literal["none", "exit", "cleared", "resumed"]
 class CommandResult:
     """What a command gives back.
 
-    `text` is Markdown for the person; `prompt` is sent to the model as if typed.
+    `text` is Markdown for the person; `prompt` is sent to the model as if typed; `draft` is put where prompts are
+    typed, for the person to change and send.
     """
 
     text: str = ""
     prompt: str = ""
+    draft: str = ""
     action: Action = "none"
     is_error: bool = False
 
@@ -37,6 +39,36 @@ class SessionSummary:
     title: str
     updated: float
     messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class RewindPoint:
+    """A prompt that can be gone back to. `number` counts from 1, `at` is Unix time in seconds.
+
+    `files` are the files that changed from it until the next prompt, as (name, lines added, lines removed); `more`
+    counts those beyond.
+    """
+
+    number: int
+    text: str
+    at: float
+    files: Sequence[tuple[str, int, int]] = ()
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rewound:
+    """What going back did, or would do. Names are relative to the working folder where they lie below it.
+
+    `kept` are files that stay as they are, with the reason; `notes` say what is not covered; `draft` is the prompt that
+    was gone back to.
+    """
+
+    restored: Sequence[str] = ()
+    kept: Sequence[tuple[str, str]] = ()
+    notes: Sequence[str] = ()
+    draft: str = ""
+    conversation: bool = False
 
 
 class CommandContext(Protocol):
@@ -152,6 +184,22 @@ class CommandContext(Protocol):
 
     async def resume(self, session: str) -> None:
         """Go on with another session; raises SessionError."""
+        ...
+
+    async def rewind_points(self) -> Sequence[RewindPoint]:
+        """The prompts of this conversation, the oldest first."""
+        ...
+
+    async def rewind(self, number: int, *, conversation: bool, files: bool, look: bool = False) -> Rewound:
+        """Go back to before a prompt, or only say what that would do; raises SessionError if it cannot be done."""
+        ...
+
+    async def redo(self) -> Rewound | None:
+        """Take the last going back back; None if there is none, or if something was said since.
+
+        Raises:
+            SessionError: a turn is running.
+        """
         ...
 
 

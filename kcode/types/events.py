@@ -295,6 +295,63 @@ class Undone(EventBase):
     upto: int
 
 
+class Redone(EventBase):
+    """The last cut of the transcript is taken back, if nothing was said since."""
+
+    type: Literal["redone"] = "redone"
+
+
+class FileLines(Value):
+    """By how many lines a file changed."""
+
+    path: str
+    added: int = 0
+    removed: int = 0
+
+
+class Checkpointed(EventBase):
+    """The files of the working folder, as they are at this moment, are kept under the id `tree`.
+
+    Attributes:
+        moment: before the calls of a response that may change something, or after them.
+        top: the absolute path of the folder that the paths in the tree are relative to.
+        tree: empty where the files could not be kept; `problem` says why.
+        changed: the files that changed since the moment before, the first ones only; `more` counts the rest.
+        omitted: paths below `top` that are not kept: too large, or a repository of their own.
+    """
+
+    type: Literal["checkpointed"] = "checkpointed"
+    moment: Literal["before", "after"]
+    top: str = ""
+    tree: str = ""
+    problem: str = ""
+    changed: tuple[FileLines, ...] = ()
+    more: int = 0
+    omitted: tuple[str, ...] = ()
+
+
+class RestoredFile(Value):
+    """A file before and after it was put back: SHA-256 and git's mode, None where there was no file."""
+
+    path: str
+    before: str | None
+    after: str | None
+    before_mode: str = ""
+    after_mode: str = ""
+
+
+class Restored(EventBase):
+    """Files were put back to what they were before an earlier prompt; with `redo`, that was taken back.
+
+    `conversation` says that the transcript is cut, or grows again, with it.
+    """
+
+    type: Literal["restored"] = "restored"
+    files: tuple[RestoredFile, ...]
+    conversation: bool = False
+    redo: bool = False
+
+
 class Cleared(EventBase):
     """The conversation starts anew; what was said before stays in the log only."""
 
@@ -363,6 +420,9 @@ Event: TypeAlias = (
     | Compacted
     | Uncompacted
     | Undone
+    | Redone
+    | Checkpointed
+    | Restored
     | Cleared
     | ModelChanged
     | ModeChanged

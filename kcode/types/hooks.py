@@ -1,4 +1,4 @@
-"""Where policy enters the loop: four places, and no more."""
+"""Where policy enters the loop: these places, and no more."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -42,6 +42,14 @@ class Hooks(Protocol):
 
     async def before_call(self, request: PermissionRequest) -> Decision | None:
         """Called before permission is looked up; a decision settles it."""
+        ...
+
+    async def before_effects(self, request: PermissionRequest) -> None:
+        """Called before a call that may change something runs, once it is allowed."""
+        ...
+
+    async def after_effects(self) -> None:
+        """Called when the calls of a response are settled, if any of them may have changed something."""
         ...
 
     async def after_call(self, call: ToolCall, output: ToolOutput) -> ToolOutput:

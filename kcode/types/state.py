@@ -134,6 +134,11 @@ class State(Protocol):
         ...
 
     @property
+    def redoable(self) -> bool:
+        """Whether the last cut of the transcript can be taken back."""
+        ...
+
+    @property
     def usage(self) -> Usage:
         """Tokens and dollars of the whole session."""
         ...

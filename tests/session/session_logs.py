@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from kcode.session.records import Header
 from kcode.types.events import (
+    Checkpointed,
     Cleared,
     Compacted,
     ContextTrimmed,
@@ -16,6 +17,9 @@ from kcode.types.events import (
     MessageAdded,
     ModelChanged,
     PromptSet,
+    Redone,
+    Restored,
+    RestoredFile,
     TextDelta,
     Todo,
     TodosSet,
@@ -119,6 +123,9 @@ def _between() -> st.SearchStrategy[Event]:
     positions = st.integers(0, 12)
     return st.one_of(
         st.builds(Undone, upto=positions),
+        st.builds(Redone),
+        st.builds(Checkpointed, moment=st.sampled_from(["before", "after"]), tree=st.just("ab12")),
+        st.builds(Restored, files=st.just((RestoredFile(path="/f", before=None, after="00"),))),
         st.builds(Compacted, upto=positions, summary=st.just("so far")),
         st.builds(
             ContextTrimmed,

@@ -112,3 +112,19 @@ def test_cleaning_runs_beside_everything_else_and_never_complains(store: Store, 
     thread = clean_in_background(tmp_path / "absent", Limits())
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_copies_of_folders_go_when_nobody_worked_there_for_long(tmp_path: Path) -> None:
+    old, new = tmp_path / "checkpoints" / "old" / "git", tmp_path / "checkpoints" / "new" / "git"
+    for place in (old, new):
+        place.mkdir(parents=True)
+        (place / "HEAD").write_text("ref: refs/heads/checkpoints\n")
+        (place / "index.123").write_text("left by a session that was killed")
+    month = time.time() - 40 * 86_400
+    os.utime(old / "HEAD", (month, month))
+    os.utime(new / "index.123", (month, month))
+
+    clean(tmp_path, Limits(days=30))
+
+    assert not old.parent.exists()
+    assert [path.name for path in new.iterdir()] == ["HEAD"]

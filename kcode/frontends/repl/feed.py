@@ -16,6 +16,7 @@ from kcode.types.events import (
     AgentFinished,
     AgentStarted,
     CallDelta,
+    Checkpointed,
     Cleared,
     Compacted,
     ContextTrimmed,
@@ -26,6 +27,8 @@ from kcode.types.events import (
     Notice,
     PermissionDecided,
     PromptSet,
+    Redone,
+    Restored,
     Retrying,
     StepEnded,
     StepStarted,
@@ -54,7 +57,17 @@ WORTH_SAYING = 2.0
 _Streamed: TypeAlias = TextDelta | ThinkingDelta | CallDelta | StepStarted | StepEnded | Retrying
 _Around: TypeAlias = TurnStarted | TurnEnded | Notice | AgentStarted | AgentFinished
 _Session: TypeAlias = (
-    PromptSet | ContextTrimmed | Compacted | Uncompacted | Undone | Cleared | ModelChanged | ModeChanged
+    PromptSet
+    | ContextTrimmed
+    | Compacted
+    | Uncompacted
+    | Undone
+    | Redone
+    | Checkpointed
+    | Restored
+    | Cleared
+    | ModelChanged
+    | ModeChanged
 )
 _STREAMED = (TextDelta, ThinkingDelta, CallDelta, StepStarted, StepEnded, Retrying)
 _CALL = (ToolStarted, ToolProgress, ToolFinished, TodosSet, PermissionDecided)
@@ -226,6 +239,8 @@ class Feed:
                 self.scroll.note("The last summary was taken back; the messages before it are in view again.")
             case Undone():
                 self.scroll.note("The conversation was taken back to an earlier point.")
+            case Redone():
+                self.scroll.note("What was taken back of the conversation is there again.")
             case Cleared():
                 self.status.used = 0
                 self.live.todos = ()
@@ -233,7 +248,7 @@ class Feed:
                 self.status.model, self.status.window = safe(event.model), event.window
             case ModeChanged():
                 self.status.mode = event.mode
-            case PromptSet():
+            case PromptSet() | Checkpointed() | Restored():
                 pass
             case _:
                 assert_never(event)

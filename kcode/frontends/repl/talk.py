@@ -197,6 +197,8 @@ class Talk:
             self._leave()
         elif result.action == "resumed":
             take_up(self._feed, self._conversation.state)
+        if result.draft:
+            self._return(result.draft)
         if result.prompt:
             await self._turn(result.prompt, shown="")
 
