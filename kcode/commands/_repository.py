@@ -1,7 +1,7 @@
 """What the commands about git have in common: running it, and what has changed."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,14 +21,14 @@ _HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg")
 class Changes:
     """Paths relative to the repository's top: staged, changed but not staged, new, and in conflict.
 
-    `withheld` are new files that by their names hold secrets.
+    `withheld` are new files that kcode does not take in, with the reason.
     """
 
     staged: Sequence[str]
     changed: Sequence[str]
     new: Sequence[str]
     conflicts: Sequence[str]
-    withheld: Sequence[str]
+    withheld: Mapping[str, str]
 
     @property
     def none(self) -> bool:
@@ -79,8 +79,16 @@ async def look(context: CommandContext) -> Changes:
         else:
             staged += [path] if code[0] != " " else []
             changed += [path] if code[1] != " " else []
-    withheld = [path for path in new if holds_secrets(Path(path))]
+    withheld = {path: why for path in new if (why := _why_not(path))}
     return Changes(staged, changed, [path for path in new if path not in withheld], conflicts, withheld)
+
+
+def _why_not(path: str) -> str:
+    if "\ufffd" in path:
+        return "its name is no UTF-8"
+    if path.endswith("/"):
+        return "a repository of its own"
+    return "such files often hold secrets" if holds_secrets(Path(path)) else ""
 
 
 def _entries(output: str) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kcode.commands._repository import (
+    NAMES,
     Changes,
     asked,
     diff_of_work,
@@ -185,7 +186,10 @@ async def _make(context: CommandContext, plan: _Plan, message: str, *, with_new:
 def _withheld(changes: Changes) -> str:
     if not changes.withheld:
         return ""
-    return f" Left out, since such files often hold secrets: {listed(changes.withheld)}."
+    named = ", ".join(
+        f"`{escape_name(path)}` ({why})" for path, why in list(changes.withheld.items())[:NAMES]
+    )
+    return f" Left out: {named}."
 
 
 COMMAND = Command(

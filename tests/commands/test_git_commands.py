@@ -1,5 +1,6 @@
 """/diff, /commit, /review, /undo-commit and /map on real repositories."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -285,3 +286,14 @@ async def test_a_commit_that_git_refuses_says_why(desk: Desk) -> None:
     assert result.is_error
     assert "git commit failed" in result.text
     assert (desk.root / "a.txt").read_text() == "changed\n"
+
+
+async def test_repositories_inside_and_names_that_are_no_text_stay_out(desk: Desk) -> None:
+    desk.git("clone", "-q", ".", "inner")
+    (desk.root / os.fsdecode(b"odd\xff.txt")).write_text("x")
+    desk.file("new.txt", "x")
+    desk.messages, desk.answers = ["docs: new"], ["Commit"]
+    text = (await desk.run("commit")).text
+    assert "`inner/` (a repository of its own)" in text
+    assert "no UTF-8" in text
+    assert desk.git("show", "--name-only", "--format=") == "new.txt"

@@ -253,3 +253,40 @@ async def test_symbols_are_found_exactly_before_by_parts(project: Path) -> None:
     assert [(s.path, s.first) for s in await syntax.symbols("Cart")] == [("shop/cart.py", 3)]
     assert {s.name for s in await syntax.symbols("car")} == {"Cart"}
     assert await syntax.symbols("%") == []
+
+
+async def test_a_pipe_and_a_folder_with_a_codes_name_are_passed_over(project: Path) -> None:
+    os.mkfifo(project / "pipe.py")
+    (project / "folder.py").mkdir()
+    async with asyncio.timeout(20):
+        assert (await LocalEnvironment(project).syntax.map(tokens=500)).files == 6
+
+
+async def test_a_call_that_is_given_up_leaves_the_next_one_whole(project: Path) -> None:
+    syntax = LocalEnvironment(project).syntax
+    for number in range(500):
+        (project / f"shop/part{number}.py").write_text(
+            "".join(f"def f{number}_{i}(): ...\n" for i in range(20))
+        )
+    for wait in (0.0, 0.02, 0.05, 0.1):
+        task = asyncio.ensure_future(syntax.map(tokens=500))
+        await asyncio.sleep(wait)
+        task.cancel()
+    made = await syntax.map(tokens=500)
+    assert made.files == 506
+    await syntax.close()
+
+
+async def test_nothing_is_shown_of_files_that_are_hidden(project: Path) -> None:
+    environment = LocalEnvironment(project, hidden=lambda path: path.name == "money.py")
+    made = await environment.syntax.map(tokens=500)
+    assert "money.py" not in {Path(file.path).name for file in made.ranked}
+    assert "add_up(items)" not in made.text
+    assert await environment.syntax.symbols("add_up") == []
+
+
+async def test_a_focus_may_be_dotted_or_the_whole_place(project: Path) -> None:
+    syntax = LocalEnvironment(project).syntax
+    assert (await syntax.map(tokens=500, focus=["shop.lonely.nobody"])).ranked[0].path == "shop/lonely.py"
+    whole = await syntax.map(tokens=500, focus=["."])
+    assert (whole.unknown, whole.text) == ([], (await syntax.map(tokens=500)).text)

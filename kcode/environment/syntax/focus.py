@@ -36,14 +36,23 @@ class Focus:
         named: list[int] = []
         for one in focus:
             plain = one.strip().removeprefix("./").rstrip("/")
+            if plain in {"", "."}:
+                continue
             below = [n for path, n in numbers.items() if path == plain or path.startswith(f"{plain}/")]
             files += below
-            if not below and plain:
-                found = self._cache.find(plain)
-                exact = [s for s in found if s.name == plain]
-                named += {numbers[s.path] for s in exact or found if s.path in numbers}
+            if not below:
+                found = self._defining(plain)
+                named += {numbers[symbol.path] for symbol in found if symbol.path in numbers}
                 self.unknown += [] if found else [one]
         return files, named
+
+    def _defining(self, name: str) -> Sequence[Symbol]:
+        """Return what is called so; of a name with dots also what is called by its last part."""
+        for wanted in dict.fromkeys((name, name.rpartition(".")[2])):
+            found = self._cache.find(wanted)
+            if found:
+                return [symbol for symbol in found if symbol.name == wanted] or found
+        return ()
 
     @property
     def known(self) -> bool:

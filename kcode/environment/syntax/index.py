@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from threading import Event
 
 from kcode.environment.syntax.cache import Cache, Known
@@ -82,7 +83,9 @@ def _stat(root: Path, path: str) -> tuple[int, int] | None:
         found = os.stat(f"{root}/{path}")  # noqa: PTH116 - thousands of files; a Path for each takes as long as all else
     except (OSError, ValueError):
         return None
-    return (found.st_mtime_ns, found.st_size) if found.st_size <= LARGEST else None
+    # A pipe would never end.
+    fits = S_ISREG(found.st_mode) and found.st_size <= LARGEST
+    return (found.st_mtime_ns, found.st_size) if fits else None
 
 
 def _hash(root: Path, path: str) -> str:

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from kcode.environment.syntax.grammars import grammar_for
@@ -43,7 +43,7 @@ class LocalSyntax:
         self._home = home
         self._names = names
         self._cache: Cache | None = None
-        self._turn = asyncio.Lock()
+        self._turn = Lock()
 
     async def outline(self, path: Path, data: bytes) -> Sequence[Symbol]:
         """Return what a file defines, in the order of its lines; `path` says the language."""
@@ -96,10 +96,15 @@ class LocalSyntax:
 
     async def close(self) -> None:
         """Close the cache."""
-        async with self._turn:
-            if self._cache is not None:
-                self._cache.close()
-                self._cache = None
+
+        def shut() -> None:
+            with self._turn:
+                if self._cache is not None:
+                    self._cache.close()
+                    self._cache = None
+
+        if self._cache is not None:
+            await asyncio.to_thread(shut)
 
     async def _with_cache(self, work: "Callable[[Cache], T]") -> tuple[tuple[int, int], str, T]:
         """Bring the cache up to date and use it, on a thread; one at a time."""
@@ -111,18 +116,19 @@ class LocalSyntax:
             from kcode.environment.syntax.facts import is_mapped  # noqa: PLC0415 - as above
             from kcode.environment.syntax.index import update  # noqa: PLC0415 - as above
 
-            if self._cache is None:
-                self._cache = Cache(self._place())
-            updated = update(self._cache, self._root, [path for path in paths if is_mapped(path)], stop)
-            reasons = "; ".join(filter(None, (partial, updated.partial)))
-            return (updated.files, updated.parsed), reasons, work(self._cache)
+            with self._turn:
+                if self._cache is None:
+                    self._cache = Cache(self._place())
+                updated = update(self._cache, self._root, [path for path in paths if is_mapped(path)], stop)
+                reasons = "; ".join(filter(None, (partial, updated.partial)))
+                return (updated.files, updated.parsed), reasons, work(self._cache)
 
-        async with self._turn:
-            try:
-                return await asyncio.to_thread(run)
-            except asyncio.CancelledError:
-                stop.set()
-                raise
+        try:
+            return await asyncio.to_thread(run)
+        except asyncio.CancelledError:
+            # The thread goes on to the end of what it has begun; whoever comes next waits for it there.
+            stop.set()
+            raise
 
     def _place(self) -> Path | None:
         if self._home is None:
