@@ -78,13 +78,14 @@ def budget(model: ModelInfo, limits: Limits, *, window: int = 0, fixed: int = 0)
     answer = min(model.max_output, 16_384, size // 4)
     limit = size - answer - reserve(size)
     free = max(0, limit - fixed)
-    soft = min(fixed + int(0.80 * free), max(limits.soft, fixed + 4_000), limit)
+    # Where the tools alone fill most of what a request may cost, the rest still needs room to work in.
+    soft = min(fixed + int(0.80 * free), max(limits.soft, fixed + limits.soft // 2))
     return Budget(
         window=size,
         limit=limit,
         soft=soft,
-        low=min(fixed + int(0.40 * free), limits.low, soft),
-        summarise=min(fixed + int(0.55 * free), limits.summarise, soft),
+        low=min(fixed + int(0.40 * free), max(limits.low, fixed + limits.low // 4)),
+        summarise=min(fixed + int(0.55 * free), max(limits.summarise, fixed + limits.summarise // 2)),
         worth=max(1, soft // 8),
         steps=limits.steps if size >= 100_000 else max(1, limits.steps // 2),
         tail=min(limit, soft) // 5,

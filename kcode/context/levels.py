@@ -23,8 +23,8 @@ from kcode.context.project import Projection
 from kcode.context.tokens import TokenCount
 from kcode.context.trim import Batch, calls_of, choose
 from kcode.types.errors import ModelError
-from kcode.types.events import Compacted, ContextTrimmed, Event, FileSeen, Hidden, Shortened
-from kcode.types.messages import AssistantMessage, Message, ToolMessage, UserMessage
+from kcode.types.events import Compacted, ContextTrimmed, Event, Hidden, Shortened
+from kcode.types.messages import AssistantMessage, ToolMessage, UserMessage
 from kcode.types.model import Request
 from kcode.types.state import State
 
@@ -126,14 +126,18 @@ async def summarise(
     await _shorten_users(job, end)
     keep = kept(state, end, job.room)
     read = tools.read or transcript_views(state)
-    views, seen = await attached(state, end, keep, _attachable(job, end, summary, keep), read)
+    ledger = tools.ledger.write(state, end, keep, job.room.ledger)
+    bare = Compacted(agent=tools.agent, upto=end, summary=summary, keep=keep, ledger=ledger)
+    views, seen = await attached(state, end, keep, _attachable(job, bare), read)
     notes = [summary] if summary else []
     notes.append(_mechanical(state, start, end))
     for note in notes:
         for shown, known in ((views, seen), ((), ())) if views else ((views, seen),):
-            event = _compaction(job, end, note, keep, shown, known)
-            event = event.model_copy(
+            event = bare.model_copy(
                 update={
+                    "summary": note,
+                    "attached": shown,
+                    "seen": known,
                     "fallback": note is not summary,
                     "trigger": "manual" if trigger_manual else "auto",
                     "tokens_before": before,
@@ -144,10 +148,10 @@ async def summarise(
     return None
 
 
-def _attachable(job: Job, end: int, summary: str, keep: Sequence[int]) -> int:
+def _attachable(job: Job, bare: Compacted) -> int:
     """How many tokens of views fit, so that the conversation has room to grow before the next batch."""
-    bare = job.tools.projection.after(job.state, _compaction(job, end, summary, keep, (), ()))
-    full = job.real(bare + job.tools.gauge.fixed(job.state))
+    after = job.tools.projection.after(job.state, bare)
+    full = job.real(after + job.tools.gauge.fixed(job.state))
     return job.raw(min(job.room.attach, max(0, int(0.75 * job.room.soft) - full)))
 
 
@@ -156,26 +160,6 @@ def _mechanical(state: State, start: int, end: int) -> str:
     earlier = state.compacted.summary if state.compacted else ""
     note = note_without_model(state.transcript[start:end])
     return f"{earlier}\n\n{note}" if earlier else note
-
-
-def _compaction(
-    job: Job,
-    upto: int,
-    summary: str,
-    keep: Sequence[int],
-    views: tuple[Message, ...],
-    seen: tuple[FileSeen, ...],
-) -> Compacted:
-    ledger = job.tools.ledger.write(job.state, upto, keep, job.room.ledger)
-    return Compacted(
-        agent=job.tools.agent,
-        upto=upto,
-        summary=summary,
-        keep=tuple(keep),
-        ledger=ledger,
-        attached=views,
-        seen=seen,
-    )
 
 
 async def _compacted(job: Job, event: Compacted) -> bool:

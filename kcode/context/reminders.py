@@ -14,7 +14,7 @@ from kcode.types.messages import AssistantMessage, ToolCall, UserMessage
 from kcode.types.state import State
 from kcode.types.tool import ToolOutput
 
-CHANGED = "These instruction files are new or changed on disk; from now on they count as they are here.\n\n"
+CHANGED = "The instruction files as they are on disk now; they count from here on.\n\n"
 NESTED = "You work in a folder with instructions of its own. They count for the files below it.\n\n"
 
 

@@ -13,6 +13,8 @@ from kcode.types.state import CallRecord, State
 
 WORTH = 120
 """Tokens below which hiding one result is not worth it."""
+IN_WORK = 32
+"""How many files count as being in work."""
 KEPT_TOOLS = frozenset({"Skill", "TodoWrite", "ExitPlanMode", "AskUserQuestion"})
 """Tools whose results are instructions or decisions, which stay in view."""
 
@@ -167,13 +169,14 @@ def views_in_work(state: State, count: TokenCount, room: int, start: int) -> fro
 
 
 def touched(state: State) -> Sequence[str]:
-    """The files that calls read or changed, the last one at the end."""
+    """The files that calls read or changed last, the newest at the end."""
     order: dict[str, None] = {}
-    for record in state.calls.values():
+    for record in reversed(list(state.calls.values())):
         for path in (*(s.path for s in record.seen), *(c.path for c in record.changed)):
-            order.pop(path, None)
-            order[path] = None
-    return list(order)
+            order.setdefault(path)
+        if len(order) >= IN_WORK:
+            break
+    return list(order)[::-1]
 
 
 def _results(state: State, start: int) -> Iterable[ToolMessage]:

@@ -12,6 +12,7 @@ import dataclasses
 import importlib.util
 import json
 import os
+import resource
 import statistics
 import sys
 import time
@@ -22,8 +23,12 @@ from typing import Any, ClassVar
 from kcode.context.budget import Limits
 from kcode.context.cap import OutputCap
 from kcode.context.compact import View
+from kcode.context.levels import Respond
 from kcode.context.window import ContextWindow
+from kcode.providers.dialect import choose, target
+from kcode.providers.encode import Encoder
 from kcode.session.fold import Fold
+from kcode.types.connection import Connection
 from kcode.types.events import (
     Compacted,
     ContextTrimmed,
@@ -170,10 +175,14 @@ class KcodePolicy:
     def before_request(self, run: Any) -> None:
         self._sim = run
         began = time.process_time()
-        settled(self.window.make_room(self.state, self.model, self._emit, self._respond, overflow=None))
+        settled(self.room(self._respond))
         self.window.request(self.state, self.model)
         self.seconds.append(time.process_time() - began)
         self._show()
+
+    def room(self, respond: Respond) -> Coroutine[Any, Any, None]:
+        """Make room for the next request."""
+        return self.window.make_room(self.state, self.model, self._emit, respond, overflow=None)
 
     async def _emit(self, event: Event) -> None:
         self.state.apply(event)
@@ -291,6 +300,37 @@ def measure(sim: Any, folder: Path, options: argparse.Namespace, limits: Limits)
     return lines
 
 
+def work(sim: Any, limits: Limits) -> list[dict[str, Any]]:
+    """Processor time of the context room and of encoding the request, for each step of a long session."""
+    place = target(Connection("http://127.0.0.1/v1", model="m", source="bench"), "m")
+    policy = policy_class(sim, limits)(256_000)
+    policy._sim = sim.Sim(policy)
+    encoder = Encoder(policy.model, choose(place), place)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    times: list[float] = []
+    sizes: list[int] = []
+    for m in sim.synthetic(1500, 1):
+        if m.role == "assistant":
+            began = time.process_time()
+            settled(policy.room(policy._respond))
+            body = encoder.body(policy.window.request(policy.state, policy.model))
+            times.append(1_000 * (time.process_time() - began))
+            sizes.append(len(body))
+            policy._show()
+        policy.add(m)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return [
+        {
+            "steps": f"{n}-{n + 299}",
+            "ms": round(statistics.mean(times[n : n + 300]), 2),
+            "ms_max": round(max(times[n : n + 300]), 1),
+            "body_kb": sum(sizes[n : n + 300]) // 300_000,
+            "mib": round(grown, 1),
+        }
+        for n in range(0, len(times), 300)
+    ]
+
+
 def check_reference(sim: Any, folder: Path) -> None:
     """Refuse to measure with a simulation that does not give the known numbers."""
     long = sim.synthetic(1500, 1)
@@ -331,12 +371,13 @@ def main() -> int:
     }
     given["steps"] = options.steps_kept
     limits = dataclasses.replace(Limits(), **{k: v for k, v in given.items() if v is not None})
+    costs = work(sim, limits)
     found: dict[str, list[dict[str, Any]]] = {}
     for label in options.prices:
         priced(sim, PRICES[label])
         found[label] = measure(sim, folder, options, limits)
     if options.json:
-        print(json.dumps({"limits": dataclasses.asdict(limits), "results": found}, indent=1))
+        print(json.dumps({"limits": dataclasses.asdict(limits), "work": costs, "results": found}, indent=1))
         return 0
     for label, lines in found.items():
         print(
@@ -353,6 +394,12 @@ def main() -> int:
                 f"{line['blind_percent']:7.2f} {line['over_window']:4d} {line['cpu_ms']:8.2f}"
             )
         print()
+    print("Work of each step with serialisation, 1,500 synthetic steps at 256k (MiB: growth of the process):")
+    for line in costs:
+        print(
+            f"steps {line['steps']:>9s}: {line['ms']:.2f} ms, at most {line['ms_max']:.1f}; "
+            f"body {line['body_kb']} kB; {line['mib']} MiB"
+        )
     return 0
 
 
