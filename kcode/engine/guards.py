@@ -160,7 +160,7 @@ class EndingGuard(PlainHooks):
             return Stop(
                 "refusal",
                 "The vendor's content filter ended the answer. Put the request differently; if it happens "
-                "again, something said earlier is the cause: start anew with /clear.",
+                "again, something said earlier is the cause: take it back with /rewind or start anew with /clear.",
             )
         if response.finish == "length":
             said = _CUT if text else _THOUGHT
