@@ -93,7 +93,11 @@ async def _write(context: ToolContext, target: Target, text: str, repairs: tuple
         path=str(place.real), sha256=hashlib.sha256(data).hexdigest(), end=len(split_lines(text)), whole=True
     )
     if target.exists and seen.sha256 == target.sha256:
-        return text_output(f"{place.shown} has exactly this content already.", seen=(seen,), repairs=repairs)
+        return text_output(
+            f"{place.shown} has exactly this content already; nothing was written. Go on with what comes next.",
+            seen=(seen,),
+            repairs=repairs,
+        )
     await store(context.environment, target, data)
     made = change(target.text, text, place.shown)
     what = f"Replaced {place.shown}" if target.exists else f"Created {place.shown}"
