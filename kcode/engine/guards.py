@@ -136,6 +136,13 @@ def _yes() -> bool:
     return True
 
 
+_WRITTEN = (
+    "A call is one JSON object and nothing else, such as "
+    '{"name": "Bash", "arguments": {"command": "ls"}}, with the name and arguments that you need now.'
+)
+"""For small models that do not find the tool-call interface: the form in which theirs are understood."""
+
+
 class EndingGuard(PlainHooks):
     """Nudges a model that stopped without an answer; a bounded number of times in a turn."""
 
@@ -144,10 +151,13 @@ class EndingGuard(PlainHooks):
         self._endings = endings or Endings()
         self._left = {"empty": 0, "cut": 0, "announced": 0}
         self._acting = acting
+        self._writes = False
 
     async def before_step(self, state: State, step: int) -> Stop | Continue | None:
-        """Start each turn with all nudges."""
-        del state
+        """Start each turn with all nudges, and notice a model that writes its calls as text."""
+        last = next((m for m in reversed(state.transcript) if isinstance(m, AssistantMessage)), None)
+        if last is not None and any(r.kind == "written_call" for r in last.repairs):
+            self._writes = True
         if step == 1:
             given = self._endings
             self._left = {"empty": given.empty, "cut": given.cut, "announced": given.announced}
@@ -179,7 +189,8 @@ class EndingGuard(PlainHooks):
         if self._left[kind] <= 0:
             return None
         self._left[kind] -= 1
-        return Continue(said[0], note=f"kcode: {said[1]}")
+        shown = f"{said[0]} {_WRITTEN}" if self._writes and kind != "cut" else said[0]
+        return Continue(shown, note=f"kcode: {said[1]}")
 
 
 _INTENT = re.compile(

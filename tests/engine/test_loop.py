@@ -19,7 +19,7 @@ from kcode.types.events import (
     TurnEnded,
 )
 from kcode.types.frontend import Decision, PermissionRequest
-from kcode.types.messages import Usage, UserMessage
+from kcode.types.messages import Repair, Usage, UserMessage
 from kcode.types.tool import ToolContext, ToolOutput, text_output
 
 
@@ -287,3 +287,23 @@ async def test_an_event_of_the_end_is_emitted_even_if_kcode_itself_fails(bench: 
     assert ended.error is not None
     assert ended.error.kind == "internal"
     assert b.of(TurnEnded) == [ended]
+
+
+async def test_a_model_that_writes_its_calls_is_shown_how_when_it_forgets_one(bench: MakeBench) -> None:
+    written = says("", call("Echo", text="x"))
+    written = written.model_copy(update={"repairs": (Repair(place="wire", kind="written_call"),)})
+    b = bench([written, says("I will run the file."), says("Done.")], tool("Echo", echo), hooks=EndingGuard)
+    await b.agent.prompt("go")
+    nudge = b.model.requests[-1].messages[-1]
+    assert isinstance(nudge, UserMessage)
+    assert '{"name": "Bash", "arguments"' in nudge.text
+
+    b = bench(
+        [says("", call("Echo", text="x")), says("I will run the file."), says("Done.")],
+        tool("Echo", echo),
+        hooks=EndingGuard,
+    )
+    await b.agent.prompt("go")
+    nudge = b.model.requests[-1].messages[-1]
+    assert isinstance(nudge, UserMessage)
+    assert "{" not in nudge.text
