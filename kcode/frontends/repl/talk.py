@@ -162,6 +162,8 @@ class Talk:
             await self._shell(text)
         elif text.startswith("/"):
             await self._command(text)
+        elif memory_line(text):
+            await self._command(f"/memory add {text[1:].strip()}")
         else:
             await self._turn(text, shown=text)
 
@@ -219,3 +221,13 @@ class Talk:
 
     def _show_queue(self) -> None:
         self._feed.show_queue([*self._feed.queued, *self._waiting])
+
+
+def memory_line(text: str) -> bool:
+    """Whether a prompt is a line for the instruction file: `# text`; a heading of more lines or #123 is none."""
+    return (
+        text.startswith("#")
+        and "\n" not in text.strip()
+        and text[1:2] not in {"#", ""}
+        and not text[1].isdigit()
+    )
