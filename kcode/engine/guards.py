@@ -136,11 +136,9 @@ def _yes() -> bool:
     return True
 
 
-_WRITTEN = (
-    "A call is one JSON object and nothing else, such as "
-    '{"name": "Bash", "arguments": {"command": "ls"}}, with the name and arguments that you need now.'
-)
-"""For small models that do not find the tool-call interface: the form in which theirs are understood."""
+# For small models that do not find the tool-call interface: the form in which theirs are understood.
+_WRITTEN = """A call is one JSON object and nothing else, such as \
+{"name": "Bash", "arguments": {"command": "ls"}}, with the name and arguments that you need now."""
 
 
 class EndingGuard(PlainHooks):
@@ -190,7 +188,7 @@ class EndingGuard(PlainHooks):
             return None
         self._left[kind] -= 1
         shown = f"{said[0]} {_WRITTEN}" if self._writes and kind != "cut" else said[0]
-        return Continue(shown, note=f"kcode: {said[1]}")
+        return Continue(shown, note=said[1][0].upper() + said[1][1:] + ".")
 
 
 _INTENT = re.compile(
