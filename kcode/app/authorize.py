@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from kcode.app.confine import Confinement, unconfined
 from kcode.config.layers import SourcedRule
 from kcode.types.errors import ConfigError
 from kcode.types.events import Mode, Notice
 from kcode.types.frontend import Decision, Frontend, PermissionRequest
 from kcode.types.model import JsonObject
-from kcode.types.tool import Invocation, PathNeed
+from kcode.types.tool import CommandNeed, Invocation, PathNeed
 
 if TYPE_CHECKING:
     from kcode.permissions.paths import Workspace
@@ -65,15 +66,16 @@ class Rules:
         """Whether a rule takes a tool away as a whole."""
         return self._set is not None and self._set.removes(tool)
 
-    def verdict(self, request: PermissionRequest, mode: Mode) -> "Verdict":
-        """Decide about a call: the strictest of all that it needs."""
+    def verdict(self, request: PermissionRequest, mode: Mode, *, fenced: bool = False) -> "Verdict":
+        """Decide about a call: the strictest of all that it needs; `fenced` if its command would be."""
         from kcode.permissions.policy import decide  # noqa: PLC0415 - see the class
         from kcode.permissions.verdict import Verdict, strictest  # noqa: PLC0415 - as above
 
         needs = request.invocation.needs
         if not needs:
             return Verdict("allow", "it needs nothing")
-        return strictest([decide(need, mode, self.all, self._place()) for need in needs])
+        place = self._place()
+        return strictest([decide(need, mode, self.all, place, sandboxed=fenced) for need in needs])
 
     def hides(self, path: Path) -> bool:
         """Whether a search through a folder shows nothing of a file, since reading it needs a word from the person."""
@@ -118,6 +120,7 @@ class Authorizer:
         *,
         bypass: str = "",
         keep: Callable[[Sequence[str]], str] | None = None,
+        confinement: Confinement | None = None,
     ) -> None:
         """Decide by `rules`.
 
@@ -127,7 +130,9 @@ class Authorizer:
             mode: the mode at the start.
             bypass: why the mode bypassPermissions may not be used; empty where it may.
             keep: stores rules that a person allowed for good; says what kept it from doing so.
+            confinement: fences commands; None where none can be.
         """
+        self._confinement = confinement or unconfined()
         self._frontend = frontend
         self._rules = rules
         self._bypass = bypass
@@ -141,6 +146,13 @@ class Authorizer:
     async def __call__(self, request: PermissionRequest) -> Decision:
         """Decide about one call."""
         verdict = self._rules.verdict(request, self.mode)
+        commands = [need.command for need in request.invocation.needs if isinstance(need, CommandNeed)]
+        if commands and verdict.decision == "ask" and self.mode == "auto" and await self._fenced(request):
+            for command in commands:
+                self._confinement.fence(command)
+            return _settled(self._rules.verdict(request, "auto", fenced=True))
+        for command in commands:
+            self._confinement.free(command)
         if verdict.decision == "ask":
             # One question at a time, also with sub-agents; an answer may settle the next one.
             async with self._asking:
@@ -148,6 +160,12 @@ class Authorizer:
                 if verdict.decision == "ask":
                     return await self._ask(request, verdict)
         return _settled(verdict)
+
+    async def _fenced(self, request: PermissionRequest) -> bool:
+        """Whether a command that would have to be asked about may run unasked, inside of a fence."""
+        if self._rules.verdict(request, self.mode, fenced=True).decision != "allow":
+            return False
+        return await self._confinement.closed()
 
     def set_mode(self, mode: Mode) -> None:
         """Change the mode.

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from kcode import registry
 from kcode.app.aside import complete
 from kcode.app.authorize import Authorizer
+from kcode.app.confine import Confinement
 from kcode.app.context import MemoryDesk, written
 from kcode.app.limits import Meter
 from kcode.app.recorder import Recorder
@@ -55,6 +56,7 @@ class Parts:
     recorder: Recorder
     sessions: Sessions
     rewinding: Rewinding
+    confinement: Confinement
     new_agent: Callable[[State | None], Agent]
     open_model: Callable[[str], Awaitable[Model]]
     list_models: Callable[[], Awaitable[Sequence[ModelInfo]]]
@@ -113,6 +115,11 @@ class Conversation:
     def loaded(self) -> Loaded:
         """The settings in force."""
         return self._parts.loaded
+
+    @property
+    def sandbox(self) -> str:
+        """How far commands are fenced in, in words."""
+        return self._parts.confinement.shown
 
     @property
     def ask(self) -> Ask:
@@ -183,7 +190,11 @@ class Conversation:
         async def ignore(_: str) -> None:
             return
 
-        result = await self.environment.processes.run(command, ignore, seconds=SHELL_SECONDS)
+        self._parts.confinement.lift(lifted=True)
+        try:
+            result = await self.environment.processes.run(command, ignore, seconds=SHELL_SECONDS)
+        finally:
+            self._parts.confinement.lift(lifted=False)
         text = f"The user ran a command.\n$ {command}\n{result.output[:SHELL_SHOWN]}\n[exit status {result.status}]"
         message = UserMessage(parts=(TextPart(text=text),), origin="shell")
         await self._agent.emit(MessageAdded(message=message))

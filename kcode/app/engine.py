@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kcode.app.authorize import Authorizer
+from kcode.app.guarding import GuardHooks, Guarding
 from kcode.app.limits import LimitGuard, Limits, Meter
 from kcode.app.rewinding import CheckpointHooks, Rewinding
 from kcode.config.schema import Settings
@@ -22,6 +23,7 @@ class Engine:
     authorizer: Authorizer
     meter: Meter
     rewinding: Rewinding
+    guarding: Guarding
     clock: Clock
     more: Callable[[], Sequence[Hooks]] = tuple
 
@@ -36,6 +38,7 @@ class Engine:
         ends = self.settings.turn_endings
         return Chain(
             [
+                GuardHooks(self.guarding),
                 LimitGuard(limits, self.clock, self.meter),
                 *self.more(),
                 MistakeGuard(Mistakes(ends.invalid_calls, ends.invalid_calls_stop)),

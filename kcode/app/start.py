@@ -7,10 +7,12 @@ from typing import Any, TypeAlias
 
 from kcode import __version__, registry
 from kcode.app.authorize import Authorizer, Rules
+from kcode.app.confine import Confinement
 from kcode.app.connecting import find_connection
 from kcode.app.context import Contexts, Looker, MemoryDesk, Spill, limits_of
 from kcode.app.conversation import Conversation, Parts
 from kcode.app.engine import Engine
+from kcode.app.guarding import Guarding
 from kcode.app.keeping import KeepingEnvironment
 from kcode.app.limits import Limits, Meter
 from kcode.app.models import Models
@@ -105,8 +107,12 @@ class _Opening:
         trusted = self._trusted(root)
         loaded = load_settings(options, home=self._home, environ=self._environ, root=root, trusted=trusted)
         self._notices += [*loaded.warnings, *([self._home.problem] if self._home.problem else [])]
-        plain = self._environment or self._local(loaded)
-        authorizer = self._authorizer(loaded, plain)
+        confinement = Confinement(loaded.settings.sandbox, self._environ, self._home.user, self._home.path)
+        plain = self._environment or self._local(loaded, confinement)
+        if self._environment is not None:
+            confinement.unfit("commands do not run on this machine")
+        self._notices += await confinement.begin()
+        authorizer = self._authorizer(loaded, plain, confinement)
         connection = await self._connection(loaded)
         store = Store(
             self._home.path,
@@ -119,7 +125,7 @@ class _Opening:
         opened = sessions.open(options)
         self._notices += opened.remarks
         recorder = Recorder(opened.log, self._frontend)
-        rewinding = self._rewinding(plain, recorder, authorizer)
+        rewinding = self._rewinding(loaded, plain, recorder, authorizer)
         environment = KeepingEnvironment(plain, rewinding.checkpoints.keep)
         authorizer.caution = rewinding.caution
         for event in opened.events:
@@ -136,7 +142,8 @@ class _Opening:
             Looker(environment),
             desk.places,
         )
-        engine = Engine(loaded.settings, authorizer, meter, rewinding, self._clock, contexts.hooks)
+        guarding = Guarding(environment.folders, root, Trust(self._home), recorder)
+        engine = Engine(loaded.settings, authorizer, meter, rewinding, guarding, self._clock, contexts.hooks)
         new_agent = self._agents(engine, model, environment, recorder, contexts.window_of_agent)
         agent = new_agent(opened.state)
         parts = Parts(
@@ -149,6 +156,7 @@ class _Opening:
             recorder=recorder,
             sessions=sessions,
             rewinding=rewinding,
+            confinement=confinement,
             new_agent=new_agent,
             open_model=lambda name: models.open(name, recorder.log.id),
             list_models=models.list,
@@ -187,7 +195,7 @@ class _Opening:
         self._notices += found.warnings
         return found.connection
 
-    def _local(self, loaded: Loaded) -> Environment:
+    def _local(self, loaded: Loaded, confinement: Confinement) -> Environment:
         local = LocalEnvironment(
             self._options.cwd,
             folders=self._options.add_dirs,
@@ -197,26 +205,38 @@ class _Opening:
             variables=loaded.settings.env,
             hidden=lambda path: self._rules is not None and self._rules.hides(path),
         )
-        return self._host(local, loaded) if self._host else local
+        local.processes.confine = confinement.confine
+        confinement.folders = local.folders
+        if self._host is None:
+            return local
+        hosted = self._host(local, loaded)
+        if hosted.processes is not local.processes:
+            confinement.unfit("commands run in the editor's terminals")
+        return hosted
 
-    def _rewinding(self, environment: Environment, recorder: Recorder, authorizer: Authorizer) -> Rewinding:
+    def _rewinding(
+        self, loaded: Loaded, environment: Environment, recorder: Recorder, authorizer: Authorizer
+    ) -> Rewinding:
         stored = self._home.writable and self._options.persist
         checkpoints = Checkpoints(
             self._home.path if stored else None,
             environment.root,
             recorder,
             user_home=self._home.user,
+            whole=loaded.settings.file_checkpointing_enabled,
         )
         return Rewinding(checkpoints, recorder, environment.files, environment.root, authorizer.only_reads)
 
-    def _authorizer(self, loaded: Loaded, environment: Environment) -> Authorizer:
+    def _authorizer(self, loaded: Loaded, environment: Environment, confinement: Confinement) -> Authorizer:
         settings = loaded.settings.permissions
         mode: Mode = self._options.permission_mode or settings.default_mode or "default"
         kept = [self._home.path / "spill"] if self._home.path else []
         rules = Rules(loaded.rules, environment.folders, self._home.user, kept)
         self._rules = rules
         keep = Remembered(loaded.root, self._options.cwd, self._home).keep
-        return Authorizer(self._frontend, rules, mode, bypass=self._bypass(loaded), keep=keep)
+        return Authorizer(
+            self._frontend, rules, mode, bypass=self._bypass(loaded), keep=keep, confinement=confinement
+        )
 
     def _bypass(self, loaded: Loaded) -> str:
         """Say why nobody may skip all permissions here; empty where they may."""

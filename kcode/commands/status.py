@@ -14,6 +14,7 @@ async def run(context: CommandContext, arguments: str) -> CommandResult:
         ("Folder", str(context.environment.root)),
         ("Model", f"{context.model.id}, window {context.model.window:,} tokens"),
         ("Mode", context.mode),
+        ("Sandbox", context.sandbox),
         ("Window", f"{report['percent']} % of {report['limit']:,} tokens"),
     ]
     repairs = cast("dict[str, int]", cost["repairs"])

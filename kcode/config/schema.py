@@ -29,6 +29,22 @@ class Permissions(Section):
     disable_bypass_permissions_mode: Literal["disable"] | None = None
 
 
+class SandboxSettings(Section):
+    """How commands are fenced in. `enabled` is another word for the modes "always" and "off"."""
+
+    mode: Literal["auto", "always", "required", "off"] = "auto"
+    enabled: bool | None = None
+    network: bool | None = None
+    write: tuple[str, ...] = ()
+
+    @property
+    def chosen(self) -> Literal["auto", "always", "required", "off"]:
+        """The mode that holds."""
+        if self.mode != "auto" or self.enabled is None:
+            return self.mode
+        return "always" if self.enabled else "off"
+
+
 class StatusLine(Section):
     """A command whose output stands under the prompt; `refresh_interval` in seconds."""
 
@@ -136,8 +152,10 @@ class Settings(Section):
     """Draw no status line of your own; there are no hooks to switch off yet."""
     status_line: StatusLine | None = None
     """A command that draws the status line."""
-    sandbox: Mapping[str, JsonValue] = Field(default_factory=dict)
-    """How commands are fenced in."""
+    sandbox: SandboxSettings = SandboxSettings()
+    """How commands are fenced in: those that run unasked, every one, or none."""
+    file_checkpointing_enabled: bool = True
+    """Keep a copy of the folder before commands change it, for /rewind."""
     auto_compact_enabled: bool = True
     """Summarise the older conversation when the window fills up."""
     include_co_authored_by: bool = True
@@ -169,6 +187,7 @@ _SECTIONS: Mapping[str, type[Section]] = {
     "turnEndings": TurnEndings,
     "retries": Retries,
     "context": ContextSizes,
+    "sandbox": SandboxSettings,
 }
 _EXPECTED = {
     "string_type": "a text in double quotes",

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from kcode.process.environ import clean_environment
 from kcode.process.job import Job
@@ -14,6 +15,9 @@ from kcode.process.shell import MAX_ARGUMENT, State, command_line, find_shell, r
 from kcode.process.tree import lives
 from kcode.screen.sanitise import Sanitiser, sanitise
 from kcode.types.environment import BackgroundOutput, CommandResult, OnOutput
+
+Confine: TypeAlias = Callable[[str, Sequence[str], Path, Path], Sequence[str]]
+"""Given a command, the arguments that run it, where, and a private folder: the arguments that run it fenced in."""
 
 _CANCEL_WAIT = 0.3
 """Seconds that cancelling waits for a command's end; what takes longer ends behind it."""
@@ -50,6 +54,8 @@ class LocalProcesses:
             limits: what one command may take of the machine.
             output_limit: bytes of output that a result shows.
         """
+        self.confine: Confine | None = None
+        """Puts a fence around commands; None for none."""
         self._root = root
         self._folders = folders or (lambda: (root,))
         self._base = clean_environment(os.environ if env is None else env, pass_env)
@@ -194,10 +200,13 @@ class LocalProcesses:
             if on_output is not None and text:
                 await on_output(text)
 
+        argv = command_line(self._shell, argument, state, processes=process_limit(self._limits))
+        if self.confine is not None:
+            argv = self.confine(command, argv, self._cwd, folder)
         job = Job(
             id_,
             command,
-            argv=command_line(self._shell, argument, state, processes=process_limit(self._limits)),
+            argv=argv,
             cwd=self._cwd,
             env=self._env,
             spill=folder / f"{id_}{OUTPUT}",

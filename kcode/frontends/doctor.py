@@ -21,6 +21,7 @@ from kcode.config.connection import missing_text
 from kcode.config.home import find_home
 from kcode.config.layers import Loaded
 from kcode.config.options import Options
+from kcode.environment.sandbox import probe as probe_sandbox
 from kcode.environment.search import find_ripgrep
 from kcode.types.errors import ConfigError
 
@@ -160,13 +161,13 @@ def _shell() -> Check:
 
 
 def _sandbox() -> Check:
-    path = shutil.which("bwrap")
-    if path:
+    found = asyncio.run(probe_sandbox(os.environ, [Path.cwd()]))
+    if found.level == "full":
         return Check(
-            "sandbox", "warning", f"bubblewrap is here ({path}); commands are not yet confined by it"
+            "sandbox", "ok", f"{found.shown}: in the mode auto commands run unasked, fenced in by it"
         )
     return Check(
-        "sandbox", "warning", "none: commands run with your own rights; permission rules decide which"
+        "sandbox", "warning", f"{found.shown}: the mode auto asks before commands, permission rules decide"
     )
 
 

@@ -95,6 +95,11 @@ class CommandContext(Protocol):
         ...
 
     @property
+    def sandbox(self) -> str:
+        """How far commands are fenced in, in words."""
+        ...
+
+    @property
     def session_id(self) -> str:
         """The session's id."""
         ...
