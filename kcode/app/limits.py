@@ -83,13 +83,13 @@ class LimitGuard(PlainHooks):
             if limit is not None and amount >= limit:
                 return Stop("max_turn_requests", f"Reached the limit of {words.format(limit)}.", limit=name)
         notes = [
-            f"kcode: {amount / limit:.0%} of the limit of {words.format(limit)} is used."
+            f"{amount / limit:.0%} of the limit of {words.format(limit)} is used."
             for name, limit, amount, words in used
             if limit is not None and amount >= WARNED_AT * limit and self._first(name)
         ]
         if limits.usd is not None and spent is None and step > 1 and self._first("price"):
             notes.append(
-                "kcode: the price of this model is not known, so --max-budget-usd cannot be kept to."
+                "The price of this model is not known, so --max-budget-usd cannot be kept to."
             )
         return Continue("", note="\n".join(notes)) if notes else None
 

@@ -251,7 +251,7 @@ class _Opening:
 
     def _models(self, connection: Connection, loaded: Loaded, recorder: Recorder) -> Models:
         async def tell(text: str) -> None:
-            await recorder(Notice(text=f"kcode: {text}", level="warning", code="fallback"))
+            await recorder(Notice(text=text, level="warning", code="fallback"))
 
         return Models(connection, self._options, loaded.settings, self._home, self._environ, tell)
 

@@ -254,7 +254,8 @@ class Agent:
         answer = next(
             (m.text for m in reversed(child.state.transcript) if isinstance(m, AssistantMessage)), ""
         )
-        return answer.strip() or f"The sub-agent gave no answer. {ended.note if ended else ''}".strip()
+        early = f"[The sub-agent was stopped: {ended.note}]" if ended and ended.note else ""
+        return f"{answer.strip() or 'The sub-agent gave no answer.'}\n\n{early}".strip()
 
 
 async def _done(task: "asyncio.Task[TurnEnded]") -> None:

@@ -70,7 +70,7 @@ async def _go_on(ports: Ports, response: AssistantMessage) -> Stop | None:
 
 async def _say(ports: Ports, nudge: Continue) -> None:
     if nudge.note:
-        await ports.emit(Notice(agent=ports.agent, text=nudge.note, code="nudge"))
+        await ports.emit(Notice(agent=ports.agent, level="warning", text=nudge.note, code="nudge"))
     if nudge.text:
         message = UserMessage(parts=(TextPart(text=nudge.text),), origin=nudge.origin)
         await ports.emit(MessageAdded(agent=ports.agent, message=message))

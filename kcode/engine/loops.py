@@ -68,7 +68,7 @@ class LoopGuard(PlainHooks):
             f"You made the same {self._caught} call {self._repeats.last} times, with the same result each time. "
             "Tools are off for this answer: say what you found out, what is done, and what stands in the way."
         )
-        return Continue(text, note=f"kcode: {self._why()}; asked for a summary", calls=False)
+        return Continue(text, note=f"Asked for a summary: {self._why()}.", calls=False)
 
     async def before_call(self, request: PermissionRequest) -> Decision | None:
         """Refuse calls in the step that is to be an answer."""
@@ -89,7 +89,7 @@ class LoopGuard(PlainHooks):
         if times not in self._repeats.reminders:
             return output
         words = (
-            f"[kcode: this is the same {call.name} call with the same result for the {_ordinal(times)} time. "
+            f"[kcode: this is the same {call.name} call with the same result {times} times now. "
             "Nothing will change by repeating it: use what it says, try something else, or answer.]"
         )
         return _with(output, words)
@@ -166,7 +166,3 @@ def _plain(value: object) -> object:
 
 def _with(output: ToolOutput, words: str) -> ToolOutput:
     return replace(output, parts=(*output.parts, TextPart(text=f"\n\n{words}")))
-
-
-def _ordinal(number: int) -> str:
-    return {1: "first", 2: "second", 3: "3rd"}.get(number, f"{number}th")

@@ -47,8 +47,8 @@ async def respond(ports: Ports, *, calls: bool = True) -> tuple[AssistantMessage
             await ports.emit(MessageAdded(agent=ports.agent, message=response))
             for repair in response.repairs:
                 if repair.kind == "refused":
-                    text = f"kcode: the server refused a part of the request; from now on: {repair.detail}"
-                    await ports.emit(Notice(agent=ports.agent, text=text, code="adapted"))
+                    text = f"The server refused a part of the request; from now on: {repair.detail}"
+                    await ports.emit(Notice(agent=ports.agent, level="warning", text=text, code="adapted"))
             return response, elapsed
 
 

@@ -264,7 +264,7 @@ async def test_the_person_is_warned_once_before_a_limit(bench: MakeBench) -> Non
     b = bench(steps, tool("Echo", echo), hooks=lambda: Chain([LimitGuard(Limits(usd=1.0), Clock())]))
     ended = await b.agent.prompt("go")
     assert (ended.limit, ended.steps) == ("budget", 8)
-    assert notes(b.events) == ["kcode: 88% of the limit of $1 (--max-budget-usd) is used."]
+    assert notes(b.events) == ["88% of the limit of $1 (--max-budget-usd) is used."]
 
 
 async def test_a_budget_without_a_price_says_that_it_cannot_be_kept(bench: MakeBench) -> None:

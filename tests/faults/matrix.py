@@ -11,7 +11,7 @@ _OPEN, _CLOSE = "<!-- rows: made by tests/faults/matrix.py -->", "<!-- /rows -->
 _TEST = re.compile(r"def (test_rows?_(\d\d)(?:_and_(\d\d))?_(\w+))")
 
 
-def tests() -> dict[int, list[tuple[str, str]]]:
+def by_row() -> dict[int, list[tuple[str, str]]]:
     """Return by row: the file and the name of each of its tests."""
     found: dict[int, list[tuple[str, str]]] = {}
     for path in sorted(FOLDER.glob("test_rows_*.py")):
@@ -24,7 +24,7 @@ def tests() -> dict[int, list[tuple[str, str]]]:
 def table() -> str:
     """Write the table."""
     lines = ["| row | test |", "| ---: | --- |"]
-    for number, names in sorted(tests().items()):
+    for number, names in sorted(by_row().items()):
         words = "; ".join(
             re.sub(r"^test_rows?_\d\d(_and_\d\d)?_", "", name).replace("_", " ") for _, name in names
         )
