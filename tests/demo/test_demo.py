@@ -51,6 +51,14 @@ def test_bug_file_and_line_vary_by_seed(tmp_path: Path) -> None:
     assert len({line for _, _, line in seen}) > 5
 
 
+def test_its_tests_can_be_run_where_pytest_is_not_installed(tmp_path: Path) -> None:
+    planted = plant(tmp_path, 1)
+    command = [sys.executable, "-m", "unittest", "discover", "-t", ".", "-s", "tests"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"FAIL: test_{planted.bug.name}" in done.stderr
+
+
 @pytest.mark.parametrize("tool", ["bash", "grep", "read", "edit"])
 def test_breaking_a_tool_makes_it_fail(tmp_path: Path, tool: str) -> None:
     copy = tmp_path / "kcode"

@@ -90,6 +90,8 @@ def plant(folder: Path, seed: int) -> Planted:
     _write(folder / package / "__init__.py", '"""A small package."""\n')
     _write(folder / source, _source(bug, random))
     _write(folder / test, _test(bug, package, module))
+    # Python's own unittest, which runs the tests where pytest is not installed, finds them only in a package.
+    _write(folder / "tests" / "__init__.py", "")
     _write(folder / "README.md", f"# {module}\n\nA small package with tests: `python -m pytest`.\n")
     _write(folder / ".gitignore", "__pycache__/\n.pytest_cache/\n")
     # Plugins that happen to be installed beside pytest have nothing to say here.
