@@ -45,6 +45,8 @@ async def git(context: CommandContext, *arguments: str) -> str:
     result = await context.environment.git.run(arguments, seconds=SECONDS)
     if result.status != 0:
         words = "\n".join(filter(None, (result.error.strip(), result.output.strip())))
+        if words.startswith("fatal: not a git repository") and "damaged" not in words:
+            raise ToolError("This folder is not a git repository.")
         raise ToolError(f"git {arguments[0]} failed: {_plain(words)}")
     return result.output
 

@@ -144,7 +144,7 @@ async def test_nothing_to_commit_conflicts_and_no_repository_are_refused(desk: D
 async def test_outside_a_repository_it_is_said(new_desk: NewDesk, command: str) -> None:
     result = await new_desk("").run(command)
     assert result.is_error
-    assert "not a git repository" in result.text
+    assert result.text == "This folder is not a git repository."
 
 
 @pytest.mark.parametrize("command", ["diff", "commit", "review", "undo_commit"])
