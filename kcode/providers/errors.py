@@ -114,6 +114,7 @@ _CLIENT = re.compile(r"only available for coding agents|access[_ ]terminated")
 _MODEL = re.compile(
     r"model.{0,80}(?:not found|does not exist|not exist|unknown|unsupported|no access)|not found the model"
 )
+_KIMI = re.compile(r"moonshot|kimi")
 _KEY = re.compile(r"api[ _-]?key|authenticat|unauthori[sz]ed|credential")
 
 
@@ -233,11 +234,7 @@ def _kind_by_status(status: int, text: str) -> ModelErrorKind:
 
 def _message(kind: ModelErrorKind, status: int, said: Said, connection: Connection | None) -> str:
     if kind == "auth":
-        source = f" (from {connection.source})" if connection is not None and connection.source else ""
-        return (
-            f"The server does not accept the API key{source}. Keys of api.moonshot.ai, api.moonshot.cn and the "
-            "Kimi Code plan are different ones and do not work for one another"
-        )
+        return _refused_key(connection)
     if kind == "forbidden" and _CLIENT.search(said.text):
         return (
             "This endpoint of the Kimi Code plan admits only certain programs, and kcode does not pose as "
@@ -261,6 +258,19 @@ def _message(kind: ModelErrorKind, status: int, said: Said, connection: Connecti
         "invalid": "The server does not accept the request",
     }
     return fixed.get(kind, f"The server failed with status {status}")
+
+
+def _refused_key(connection: Connection | None) -> str:
+    if connection is not None and not connection.api_key:
+        return "The server wants an API key, and none is set: export KCODE_API_KEY=<key>"
+    source = f" (from {connection.source})" if connection is not None and connection.source else ""
+    refused = f"The server does not accept the API key{source}. "
+    if connection is not None and not _KIMI.search(connection.base_url):
+        return refused + "Is it complete, and a key of this server?"
+    return refused + (
+        "Keys of api.moonshot.ai, api.moonshot.cn and the Kimi Code plan are different ones and do not work for "
+        "one another"
+    )
 
 
 def _detail(reason: Reason, said: Said) -> str:

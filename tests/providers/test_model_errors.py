@@ -146,7 +146,7 @@ def test_the_plan_that_admits_other_programs_only_is_explained_with_the_way_out(
 
 
 def test_a_refused_key_is_named_by_where_it_came_from():
-    connection = Connection(base_url="https://api.moonshot.ai/v1", source="MOONSHOT_API_KEY")
+    connection = Connection(base_url="https://api.moonshot.ai/v1", api_key="sk-1", source="MOONSHOT_API_KEY")
     text = str(model_error(401, said("Invalid Authentication"), connection=connection))
     assert "MOONSHOT_API_KEY" in text
     assert "api.moonshot.cn" in text
@@ -212,3 +212,14 @@ def test_the_shared_error_cases_end_as_they_say(wire_corpus: Callable[[str], Any
         else:
             assert wanted not in REASONS
             assert error.kind == KINDS.get(wanted, wanted), row["body"]
+
+
+def test_a_refused_key_is_explained_for_the_server_that_refused_it():
+    def words(url: str, key: str) -> str:
+        where = Connection(url, key, source="KCODE_BASE_URL")
+        return str(model_error(401, said("Invalid Authentication", ""), connection=where))
+
+    assert "Keys of api.moonshot.ai" in words("https://api.moonshot.ai/v1", "sk-1")
+    assert "moonshot" not in words("http://127.0.0.1:8000/v1", "sk-1")
+    assert "from KCODE_BASE_URL" in words("http://127.0.0.1:8000/v1", "sk-1")
+    assert "none is set: export KCODE_API_KEY" in words("http://127.0.0.1:8000/v1", "")
