@@ -102,7 +102,8 @@ class _Run:
         elif isinstance(event, Notice) and event.level != "info":
             _complain(f"kcode: {event.text}")
         elif isinstance(event, Retrying):
-            _complain(f"kcode: {event.message} Trying again in {event.delay:.1f} s.")
+            wait = f"in {event.delay:.1f} s" if event.delay >= 0.1 else "at once"
+            _complain(f"kcode: {event.message} Trying again {wait}.")
 
     async def decide(self, request: PermissionRequest) -> Decision:
         """Refuse: nobody is there to ask. The model reads why, and goes on."""

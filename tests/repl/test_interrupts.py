@@ -62,7 +62,9 @@ def test_leaving_says_how_to_go_on(terminal: Terminal) -> None:
     terminal.settle()
     terminal.send("\x04")
     assert terminal.wait_end() == 0
-    assert "kcode --resume" in terminal.everything
+    lines = [line for line in terminal.everything.splitlines() if "kcode --resume" in line]
+    assert len(lines) == 1
+    assert len(lines[0].split()[-1]) == 36, "the command can be copied whole"
 
 
 def test_a_running_command_can_be_left_to_the_background(terminal: Terminal) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kcode.frontends.repl.blocks import Block
+from kcode.frontends.repl.recap import subject
 from kcode.frontends.repl.render import answer, diff, todos, tools, turn
 from kcode.frontends.repl.render.canvas import Canvas
 from kcode.frontends.repl.theme import ASCII, Theme
@@ -123,6 +124,19 @@ def test_a_retry_says_that_what_was_shown_is_void() -> None:
     assert "Connection lost. Trying again in 2s (1 of 5). What stands above" in " ".join(
         turn.retrying(PLAIN, event, 200, shown=True).split()
     )
+
+
+def test_a_retry_without_a_wait_does_not_count_seconds() -> None:
+    event = Retrying(attempt=1, attempts=3, delay=0.2, kind="empty", message="Nothing came.")
+    assert "Trying again at once (1 of 3)." in turn.retrying(PLAIN, event, 200, shown=False)
+
+
+def test_a_call_of_an_earlier_conversation_is_named_by_what_it_was_about() -> None:
+    assert subject('{"description": "Run it", "command": "make test"}') == "make test"
+    assert subject('{"file_path": "a.py", "old_string": "x"}') == "a.py"
+    assert subject('{"todos": []}') == ""
+    assert subject('{"command": ["make"], "broken') == ""
+    assert subject("[1]") == ""
 
 
 def test_compaction_says_how_much_it_freed() -> None:

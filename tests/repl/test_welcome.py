@@ -115,6 +115,7 @@ async def test_a_server_of_ones_own_needs_no_key(folder: Path) -> None:
     settings = json.loads((folder.parent / "home" / "settings.json").read_text())
     assert settings == {"baseUrl": "http://127.0.0.1:8000/v1", "model": "local"}
     assert "asked http://127.0.0.1:8000/v1 with " in notes
+    assert any("local at http://127.0.0.1:8000/v1 is kept in" in note for note in notes)
 
 
 async def test_a_key_that_is_refused_is_not_kept(folder: Path) -> None:

@@ -252,7 +252,7 @@ class Dialog:
     def _hint_words(self, form: Form) -> str:
         dot = f" {self._stage.theme.glyphs.dot} "
         if self._typing:
-            return dot.join(["Enter to send", "Esc to go back" if form.choices else "Esc to leave"])
+            return dot.join(["Enter to send", "Esc to go back" if form.choices else "Esc to cancel"])
         parts = ["Type to search"] if form.filtering else []
         parts += ["Space to mark", "Enter to send"] if form.multiple else ["Enter to choose"]
         return dot.join([*parts, "Esc to cancel"])

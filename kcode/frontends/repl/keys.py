@@ -211,6 +211,7 @@ def _on_escape(prompt: PromptInput, actions: Actions) -> None:
 
 def _on_interrupt(prompt: PromptInput, actions: Actions) -> None:
     if actions.busy():
+        actions.note("")
         actions.interrupt()
     elif prompt.buffer.text:
         prompt.set_aside()

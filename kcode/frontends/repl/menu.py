@@ -64,14 +64,17 @@ class Menu:
         at = self._index()
         first = max(0, min(at - rows // 2, len(found) - rows))
         shown = found[first : first + rows]
-        width = min(36, max(get_cwidth(c.display_text) for c in shown) + 2)
+        room = max(1, self._stage.columns - 4)
+        widest = max(get_cwidth(c.display_text) for c in shown) + 2
+        width = min(widest, max(36, room // 2), room)
+        more = self._stage.theme.glyphs.ellipsis
         lines: StyleAndTextTuples = []
         for number, completion in enumerate(shown, first):
             marked = number == at
-            lines.append(("class:chosen" if marked else "", f"  {_fit(completion.display_text, width)}"))
-            room = self._stage.columns - width - 4
-            note = completion.display_meta_text
-            lines.append(("class:chosen" if marked else "class:dim", f"{_cut(note, room)}\n"))
+            name = _fit(_cut(completion.display_text, width - 2, more), width)
+            lines.append(("class:chosen" if marked else "", f"  {name}"))
+            note = _cut(completion.display_meta_text, room - width, more)
+            lines.append(("class:chosen" if marked else "class:dim", f"{note}\n"))
         lines[-1] = (lines[-1][0], lines[-1][1].rstrip("\n"))
         return lines
 
@@ -80,12 +83,13 @@ def _fit(text: str, width: int) -> str:
     return text + " " * max(1, width - get_cwidth(text))
 
 
-def _cut(text: str, width: int) -> str:
+def _cut(text: str, width: int, more: str) -> str:
+    """Shorten a text to so many columns; `more` marks what was cut off."""
     if get_cwidth(text) <= width:
         return text
     kept = ""
     for character in text:
-        if get_cwidth(kept + character) >= width:
+        if get_cwidth(kept + character + more) > width:
             break
         kept += character
-    return kept
+    return f"{kept}{more}" if kept else ""

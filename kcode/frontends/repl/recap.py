@@ -1,5 +1,8 @@
 """Showing where a conversation stands that was not begun here."""
 
+import json
+from typing import cast
+
 from kcode.frontends.repl.feed import Feed
 from kcode.frontends.repl.render import tools
 from kcode.types.messages import AssistantMessage, UserMessage
@@ -7,6 +10,8 @@ from kcode.types.state import State
 
 LAST = 12
 """How many messages at the end of an earlier conversation are repeated."""
+_NAMING = ("command", "file_path", "path", "pattern", "url", "description", "prompt", "question")
+"""The arguments that say best what a call was about, the best first."""
 
 
 def take_up(feed: Feed, state: State) -> None:
@@ -24,5 +29,17 @@ def take_up(feed: Feed, state: State) -> None:
         elif isinstance(message, AssistantMessage):
             feed.markdown(message.text)
             for call in message.tool_calls:
-                line = tools.header(scroll.canvas, call.name, "")
+                line = tools.header(scroll.canvas, call.name, subject(call.arguments))
                 scroll.print("\n" + scroll.canvas.draw(line, width=scroll.columns))
+
+
+def subject(arguments: str) -> str:
+    """Return what a call was about, from the arguments that the model wrote; "" where they do not say."""
+    try:
+        written: object = json.loads(arguments)
+    except ValueError:
+        return ""
+    if not isinstance(written, dict):
+        return ""
+    values = [cast("dict[str, object]", written).get(name) for name in _NAMING]
+    return next((value for value in values if isinstance(value, str) and value.strip()), "")

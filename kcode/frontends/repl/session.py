@@ -140,8 +140,11 @@ class Session:
         """Say how to go on later, if anything was said."""
         if not conversation.state.transcript or not self._room.options.persist:
             return ""
-        words = f"To go on with this conversation: kcode --resume {conversation.session_id}"
-        return self._scroll.canvas.draw(styled(words, "dim"), width=self._scroll.columns)
+        # The command has a line of its own where it must, so that it can be copied whole.
+        words = f"To go on with this: kcode --resume {conversation.session_id}"
+        if len(words) > self._scroll.columns:
+            words = words.replace(": ", ":\n", 1)
+        return "\n" + self._scroll.canvas.draw(styled(words, "dim"), width=self._scroll.columns)
 
     def _own_status(self, conversation: Conversation) -> StatusCommand | None:
         """Return the person's own status line, if the settings name one."""

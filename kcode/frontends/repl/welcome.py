@@ -155,6 +155,7 @@ class Welcome:
         else:
             set_value(settings, "baseUrl", connection.base_url)
         set_value(settings, "model", model)
+        self._note(f"{one_line(model, 70)} at {one_line(connection.base_url)} is kept in {settings}.")
         if connection.api_key and not connection.vendor:
             self._note("The key holds until you leave; to keep it: export KCODE_API_KEY=<key> in your shell.")
             return False

@@ -48,10 +48,8 @@ def ended(canvas: Canvas, event: TurnEnded, columns: int) -> str:
 def retrying(canvas: Canvas, event: Retrying, columns: int, *, shown: bool) -> str:
     """Draw that a request is sent again; `shown` says that a part of the failed answer stands above."""
     void = " What stands above of this answer is void." if shown else ""
-    words = (
-        f"{_sentence(event.message)} Trying again in {event.delay:.0f}s "
-        f"({event.attempt} of {event.attempts}).{void}"
-    )
+    wait = f"in {event.delay:.0f}s" if event.delay >= 1 else "at once"
+    words = f"{_sentence(event.message)} Trying again {wait} ({event.attempt} of {event.attempts}).{void}"
     return below(canvas, words, columns, "yellow")
 
 
