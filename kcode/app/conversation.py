@@ -282,7 +282,7 @@ class Conversation:
 
     def context_plan(self) -> JsonObject:
         """What a summary now would replace."""
-        return self._agent.context.plan(self.state, self.model)
+        return self._agent.context.report(self.state, self.model, plan=True)
 
     async def adjust_context(
         self, *, pin: Sequence[str] = (), unpin: Sequence[str] = (), drop: Sequence[str] = ()

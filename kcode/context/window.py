@@ -53,6 +53,7 @@ class ContextWindow:
         self._agent = agent
         self._fruitless = 0
         self._judged_from = -1
+        self._left = 0
         self._judged_model: str = ""
         self._told = False
         self._stopped = False
@@ -71,7 +72,7 @@ class ContextWindow:
             await self._learn(state, model, emit, overflow)
         room = self._room(state, model)
         used = self._gauge.used(state)
-        await self._judge(state, model, emit, room, used)
+        await self._judge(state, model, emit, room)
         job = Job(self._tools, state, room, emit, respond)
         if self._projection.media(state) > MEDIA:
             await levels.lighten(job, MEDIA // 2)
@@ -150,16 +151,12 @@ class ContextWindow:
         )
         await emit(event)
 
-    def plan(self, state: State, model: ModelInfo) -> JsonObject:
-        """Say what a compaction now would replace and what would stay."""
+    def report(self, state: State, model: ModelInfo, *, plan: bool = False) -> JsonObject:
+        """Say what fills the window, in tokens; with `plan` what a compaction now would do."""
         room = self._room(state, model)
-        return report.plan(self._tools, state, room)
-
-    def report(self, state: State, model: ModelInfo) -> JsonObject:
-        """Say what fills the window, in tokens."""
-        room = self._room(state, model)
-        auto = self._auto and not self._stopped
-        return report.report(self._tools, state, room, auto=auto)
+        if plan:
+            return report.plan(self._tools, state, room)
+        return report.report(self._tools, state, room, auto=self._auto and not self._stopped)
 
     def _room(self, state: State, model: ModelInfo) -> Budget:
         fixed = int(self._gauge.fixed(state) * self._gauge.scale)
@@ -199,6 +196,7 @@ class ContextWindow:
         if not enough and self._auto and not self._stopped:
             if await levels.summarise(job):
                 self._judged_from = len(job.state.transcript)
+                self._left = job.used()
                 return
             self._fruitless += 1
             used = job.used()
@@ -207,7 +205,7 @@ class ContextWindow:
         if freed >= job.room.worth or used > job.room.limit:
             await levels.hide(job, batch)
 
-    async def _judge(self, state: State, model: ModelInfo, emit: Emit, room: Budget, used: int) -> None:
+    async def _judge(self, state: State, model: ModelInfo, emit: Emit, room: Budget) -> None:
         """Stop what brings nothing: compactions of a head that is fixed, and those that are full again at once."""
         if model.id != self._judged_model:
             self._judged_model, self._fruitless = model.id, 0
@@ -220,10 +218,7 @@ class ContextWindow:
                 f"{model.id} takes. Summaries would not help and are switched off; use fewer tools or a larger window."
             )
             await emit(Notice(agent=self._agent, level="warning", text=text, code="context-fixed"))
-        answered = any(isinstance(m, AssistantMessage) for m in state.transcript[self._judged_from :][:3])
-        if 0 <= self._judged_from < len(state.transcript) and answered:
-            self._judged_from = -1
-            self._fruitless = self._fruitless + 1 if used > 0.8 * room.soft else 0
+        self._count_fruitless(state, room)
         if self._fruitless >= _FRUITLESS and not self._stopped:
             self._stopped = True
             text = (
@@ -231,3 +226,13 @@ class ContextWindow:
                 "/compact tries again; /clear starts anew."
             )
             await emit(Notice(agent=self._agent, level="warning", text=text, code="context-fruitless"))
+
+    def _count_fruitless(self, state: State, room: Budget) -> None:
+        """Look at what the first request after a summary really was, where the server has said it."""
+        if not 0 <= self._judged_from < len(state.transcript):
+            return
+        answer = state.transcript[self._judged_from]
+        if isinstance(answer, AssistantMessage) and answer.usage.input and not answer.usage.estimated:
+            self._left = answer.usage.input
+        self._judged_from = -1
+        self._fruitless = self._fruitless + 1 if self._left > 0.8 * room.soft else 0

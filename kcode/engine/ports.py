@@ -64,12 +64,8 @@ class Context(Protocol):
         """Pin, unpin and hide tool results by their call ids, all in one event."""
         ...
 
-    def plan(self, state: State, model: ModelInfo) -> JsonObject:
-        """Say what a compaction now would replace and what would stay."""
-        ...
-
-    def report(self, state: State, model: ModelInfo) -> JsonObject:
-        """Say what fills the window, in tokens."""
+    def report(self, state: State, model: ModelInfo, *, plan: bool = False) -> JsonObject:
+        """Say what fills the window, in tokens; with `plan` what a compaction now would do."""
         ...
 
 

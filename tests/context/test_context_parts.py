@@ -135,11 +135,11 @@ async def test_a_fixed_overhead_above_half_the_window_is_said_once_and_ends_summ
 
 
 async def test_fruitless_summaries_stop() -> None:
-    session = Session(16_384)
-    session.say("go")
+    session = Session(16_384, fixed=5_600)
+    session.say(words(session.rng, 1_500))
     for _ in range(40):
-        # Two results that fill the window, whatever is summarised before them.
-        await session.step([5_000, 4_500])
+        # One result fills most of what system prompt and the user's words leave.
+        await session.step([2_200])
     assert session.notices == ["context-fruitless"]
     assert session.fired["summary"] + session.fired["fallback"] <= 3
     assert not session.failed
@@ -347,6 +347,6 @@ def _album(count: int, size: int) -> UserMessage:
 def test_reports_are_json() -> None:
     session = Session(65_536)
     session.say("go")
-    plan: JsonObject = session.context.plan(session.state, session.model)
+    plan: JsonObject = session.context.report(session.state, session.model, plan=True)
     assert set(plan) == {"used", "replaced", "kept", "tail", "ledger"}
     assert isinstance(session.state.compacted, Compacted | None)
