@@ -88,9 +88,7 @@ class LimitGuard(PlainHooks):
             if limit is not None and amount >= WARNED_AT * limit and self._first(name)
         ]
         if limits.usd is not None and spent is None and step > 1 and self._first("price"):
-            notes.append(
-                "The price of this model is not known, so --max-budget-usd cannot be kept to."
-            )
+            notes.append("The price of this model is not known, so --max-budget-usd cannot be kept to.")
         return Continue("", note="\n".join(notes)) if notes else None
 
     def _first(self, name: str) -> bool:

@@ -61,7 +61,9 @@ class FallbackModel:
                     raise
                 if error.kind not in _AT_ONCE:
                     # The one that is asked next has not asked anybody to wait.
-                    raise ModelError(str(error), kind=error.kind, status=error.status, retry_after=0) from error
+                    raise ModelError(
+                        str(error), kind=error.kind, status=error.status, retry_after=0
+                    ) from error
             else:
                 self._row = 0
                 return answer
