@@ -68,6 +68,7 @@ class Resolver:
             vendor=found.vendor or (known.name if known else ""),
             window=self.settings.context_window,
             temperature=self.settings.temperature,
+            effort=self.settings.effort_level or "",
             headers=dict(self.settings.headers) if self._takes_headers(found) else {},
         )
 

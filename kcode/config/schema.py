@@ -140,6 +140,8 @@ class Settings(Section):
     """What requests may carry."""
     context_window: int | None = Field(default=None, ge=1024)
     """The model's window in tokens, where kcode does not know it."""
+    effort_level: Literal["off", "low", "medium", "high", "max"] | None = None
+    """How much the model is to think, in the nearest words that its endpoint has."""
     temperature: float | None = Field(default=None, ge=0, le=2)
     """How freely the model chooses its words, where it lets itself be told; Kimi models do not."""
     detect_local_servers: bool = True

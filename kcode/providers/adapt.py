@@ -82,7 +82,7 @@ def _without(dialect: Dialect, *names: str) -> Dialect:
 
 
 def _thinking(dialect: Dialect, _error: RefusedError) -> Dialect:
-    return _without(dialect, "thinking", "reasoning_effort")
+    return _without(dialect, "thinking", "reasoning_effort", "reasoning", "chat_template_kwargs")
 
 
 def _sampling(dialect: Dialect, error: RefusedError) -> Dialect:

@@ -25,7 +25,8 @@ class Target:
     path: str
     model: str
     temperature: float | None = None
-    """What the settings ask for; it plays no part in the choice."""
+    effort: str = ""
+    """What the settings ask for: they play no part in the choice. `effort` is off, low, medium, high, max or empty."""
 
     @property
     def kimi(self) -> bool:
@@ -110,6 +111,7 @@ def target(connection: Connection, model: str = "") -> Target:
         url.path.lower(),
         (model or connection.model).lower(),
         connection.temperature,
+        connection.effort,
     )
 
 

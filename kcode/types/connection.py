@@ -22,4 +22,6 @@ class Connection:
     window: int | None = None
     temperature: float | None = None
     """Sent with every request where the model takes one; Kimi models have theirs fixed."""
+    effort: str = ""
+    """How much the model is to think: off, low, medium, high, max; empty for what the endpoint does by itself."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)

@@ -205,6 +205,35 @@ def test_each_family_is_asked_to_think_in_its_own_words():
     assert "thinking" not in _sent(_encoder("kimi"), _user("hi"))
 
 
+@pytest.mark.parametrize(
+    ("base_url", "model", "effort", "fields"),
+    [
+        ("https://api.moonshot.ai/v1", "kimi-k3", "medium", {"reasoning_effort": "high"}),
+        ("https://api.moonshot.ai/v1", "kimi-k3.1-pro", "off", {"reasoning_effort": "low"}),
+        ("https://api.moonshot.ai/v1", "kimi-k3", "", {}),
+        ("https://api.moonshot.ai/v1", "kimi-k2.6", "off", {"thinking": {"type": "disabled"}}),
+        ("https://api.moonshot.ai/v1", "kimi-k2.7-code", "off", {"thinking": {"type": "enabled", "keep": "all"}}),
+        ("https://api.kimi.com/coding/v1", "k3", "max",
+         {"thinking": {"type": "enabled", "keep": "all", "effort": "max"}}),
+        ("http://10.0.0.1:8000/v1", "moonshotai/Kimi-K3", "off",
+         {"chat_template_kwargs": {"thinking": False, "enable_thinking": False}}),
+        ("http://10.0.0.1:8000/v1", "moonshotai/Kimi-K3", "max", {"reasoning_effort": "max"}),
+        ("https://openrouter.ai/api/v1", "moonshotai/kimi-k3", "max", {"reasoning": {"effort": "high"}}),
+        ("https://openrouter.ai/api/v1", "some/model", "off", {"reasoning": {"enabled": False}}),
+        ("https://api.openai.com/v1", "gpt-5", "max", {"reasoning_effort": "high"}),
+        ("https://vendor.example/v1", "some-model", "", {}),
+        ("http://localhost:11434/v1", "qwen3", "off", {"chat_template_kwargs": {"enable_thinking": False}}),
+    ],
+)  # fmt: skip
+def test_effort_is_asked_for_in_the_words_of_each_endpoint(
+    base_url: str, model: str, effort: str, fields: dict[str, object]
+):
+    where = target(Connection(base_url, model=model, effort=effort))
+    sent = json.loads(Encoder(ModelInfo(model), choose(where), where).body(Request("", [_user("hi")], [])))
+    names = ("thinking", "reasoning_effort", "reasoning", "chat_template_kwargs")
+    assert {name: sent[name] for name in names if name in sent} == fields
+
+
 def test_half_a_surrogate_pair_does_not_stop_a_request():
     assert _sent(_encoder(), _user("x\ud800y"))["messages"][1]["content"] == "x?y"
 

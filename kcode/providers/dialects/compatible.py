@@ -1,5 +1,6 @@
 """Every other server: what most of them understand."""
 
+from kcode.providers import effort
 from kcode.providers.dialect import Dialect, Target
 
 
@@ -7,4 +8,4 @@ def _matches(_where: Target) -> bool:
     return True
 
 
-DIALECT = Dialect(name="compatible", matches=_matches, rank=-1)
+DIALECT = Dialect(name="compatible", matches=_matches, rank=-1, fields=effort.levels)

@@ -1,5 +1,6 @@
 """Kimi models that somebody else serves: a vendor, vLLM, SGLang, llama.cpp."""
 
+from kcode.providers import effort
 from kcode.providers.dialect import Dialect, Target, indexed
 
 
@@ -11,6 +12,7 @@ DIALECT = Dialect(
     name="kimi_hosted",
     matches=_matches,
     rank=25,
+    fields=effort.hosted,
     call_ids=indexed,
     reasoning="required",
     moonshot_schemas=True,

@@ -1,5 +1,6 @@
 """Servers on this machine or in the house: Ollama, llama.cpp, LM Studio, vLLM."""
 
+from kcode.providers import effort
 from kcode.providers.dialect import Dialect, Target
 
 
@@ -8,4 +9,6 @@ def _matches(where: Target) -> bool:
 
 
 # Not all of them know max_completion_tokens, and an unknown field is silently ignored there.
-DIALECT = Dialect(name="local", matches=_matches, rank=5, no_text="empty", limit_key="max_tokens")
+DIALECT = Dialect(
+    name="local", matches=_matches, rank=5, fields=effort.template, no_text="empty", limit_key="max_tokens"
+)

@@ -1,5 +1,6 @@
 """OpenRouter: thinking goes by the name of `reasoning`, and many vendors stand behind one door."""
 
+from kcode.providers import effort
 from kcode.providers.dialect import Dialect, Target, on_host
 
 
@@ -11,5 +12,6 @@ DIALECT = Dialect(
     name="openrouter",
     matches=_matches,
     rank=20,
+    fields=effort.routed,
     reasoning_key="reasoning",
 )
