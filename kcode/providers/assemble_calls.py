@@ -46,7 +46,8 @@ class Calls:
 
     def add(self, entry: Mapping[str, Any]) -> str:
         """Take in one element of a delta's `tool_calls`; return the tool's name if it became known now."""
-        index: Hashable = entry.get("index")
+        number: object = entry.get("index")
+        index: Hashable = number if isinstance(number, int | str) else None
         given: object = entry.get("function")
         function = cast("Mapping[str, Any]", given) if isinstance(given, dict) else entry
         piece: object = function.get("arguments")
