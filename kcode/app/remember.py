@@ -41,7 +41,8 @@ class Remembered:
 
 
 def _ignore(folder: Path) -> None:
-    """Keep the local settings out of commits where kcode itself makes the folder."""
-    if not folder.exists():
-        folder.mkdir()
-        (folder / ".gitignore").write_text("settings.local.json\n.gitignore\n", encoding="utf-8")
+    """Keep the local settings out of commits where kcode itself makes them."""
+    folder.mkdir(exist_ok=True)
+    ignored = folder / ".gitignore"
+    if not ignored.exists() and not (folder / "settings.local.json").exists():
+        ignored.write_text("settings.local.json\n.gitignore\n", encoding="utf-8")

@@ -121,6 +121,30 @@ async def test_always_is_kept_for_the_next_session_and_the_folder_stays_trusted(
     assert (folder / ".kcode" / ".gitignore").exists()
 
 
+def test_local_settings_stay_out_of_commits_in_a_folder_that_has_settings(
+    folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "home").mkdir()
+    home = find_home({"HOME": str(tmp_path / "home")})
+    (folder / ".kcode").mkdir()
+    (folder / ".kcode" / "settings.json").write_text("{}")
+    trust = Trust(home)
+    trust.accept(folder, trust.standing(folder, folder).items)
+    assert Remembered(folder, folder, home).keep(["Bash(touch *)"]) == ""
+    assert "settings.local.json" in (folder / ".kcode" / ".gitignore").read_text().splitlines()
+
+
+def test_a_gitignore_of_the_project_is_left_as_it_is(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    home = find_home({"HOME": str(tmp_path / "home")})
+    (folder / ".kcode").mkdir()
+    (folder / ".kcode" / ".gitignore").write_text("mine\n")
+    trust = Trust(home)
+    trust.accept(folder, trust.standing(folder, folder).items)
+    assert Remembered(folder, folder, home).keep(["Bash(touch *)"]) == ""
+    assert (folder / ".kcode" / ".gitignore").read_text() == "mine\n"
+
+
 async def test_an_untrusted_folder_keeps_no_rules(folder: Path, tmp_path: Path) -> None:
     home_folder = tmp_path / "home"
     home_folder.mkdir()
