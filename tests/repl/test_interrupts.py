@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kcode.frontends.repl.theme import Glyphs
 from tests.repl.terminal import Terminal
 
 SCRIPT = Path(__file__).with_name("real_engine.py")
@@ -53,6 +54,18 @@ def test_an_approved_call_is_announced_once(terminal: Terminal) -> None:
     terminal.wait_for("Finished.")
     terminal.settle()
     assert terminal.everything.count("rm -rf nothing") == 1
+
+
+def test_what_a_command_did_is_said_once(terminal: Terminal) -> None:
+    terminal.line("hello there")
+    terminal.wait_for("Answer to hello there.")
+    terminal.wait_gone("Esc to interrupt")
+    terminal.line("/rewind 1 conversation")
+    terminal.wait_for("The conversation is as it was then.")
+    terminal.settle()
+    command = terminal.text.index("/rewind 1")
+    said = terminal.text[command : terminal.text.rindex(Glyphs().prompt)].splitlines()[1:]
+    assert len([line for line in said if line.strip()]) == 1
 
 
 def test_leaving_says_how_to_go_on(terminal: Terminal) -> None:

@@ -142,6 +142,7 @@ def test_a_call_of_an_earlier_conversation_is_named_by_what_it_was_about() -> No
 def test_compaction_says_how_much_it_freed() -> None:
     event = Compacted(upto=5, summary="s", tokens_before=90_000, tokens_after=12_000)
     assert "90k to 12k tokens" in turn.compacted(PLAIN, event, 80)
+    assert "without the model" in turn.compacted(PLAIN, event.model_copy(update={"fallback": True}), 80)
 
 
 def test_ascii_terminals_get_no_other_sign() -> None:

@@ -232,15 +232,11 @@ class Feed:
         match event:
             case Compacted():
                 self.status.used = event.tokens_after
-                self._print(turn.compacted(self._canvas, event, self._columns))
+                # Where a command asked for it, its answer says so.
+                if event.trigger == "auto":
+                    self._print(turn.compacted(self._canvas, event, self._columns))
             case ContextTrimmed():
                 self._print(turn.trimmed(self._canvas, event, self._columns))
-            case Uncompacted():
-                self.scroll.note("The last summary was taken back; the messages before it are in view again.")
-            case Undone():
-                self.scroll.note("The conversation was taken back to an earlier point.")
-            case Redone():
-                self.scroll.note("What was taken back of the conversation is there again.")
             case Cleared():
                 self.status.used = 0
                 self.live.todos = ()
@@ -248,7 +244,8 @@ class Feed:
                 self.status.model, self.status.window = safe(event.model), event.window
             case ModeChanged():
                 self.status.mode = event.mode
-            case PromptSet() | Checkpointed() | Restored():
+            case PromptSet() | Checkpointed() | Restored() | Uncompacted() | Undone() | Redone():
+                # What a command did is said by its answer.
                 pass
             case _:
                 assert_never(event)

@@ -60,7 +60,7 @@ def notice(canvas: Canvas, event: Notice, columns: int) -> str:
 
 def compacted(canvas: Canvas, event: Compacted, columns: int) -> str:
     """Draw that older messages were replaced by a summary."""
-    how = "cut without a summary" if event.fallback else "summarised"
+    how = "cut" if event.hard else "summarised without the model" if event.fallback else "summarised"
     return below(canvas, f"Older conversation {how}{_sizes(event)}.", columns, "dim")
 
 
