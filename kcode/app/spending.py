@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from kcode.session.totals import add_usage
-from kcode.types.events import Event, MessageAdded, TurnStarted
+from kcode.types.events import Compacted, Event, MessageAdded, TurnStarted
 from kcode.types.messages import AssistantMessage, Usage
 
 
@@ -31,11 +31,15 @@ class Spending:
             case TurnStarted(agent="main"):
                 self.turn = Usage()
             case MessageAdded(message=AssistantMessage() as message):
-                usage = message.usage
-                self.requests += 1
-                self.total = add_usage(self.total, usage)
-                self.turn = add_usage(self.turn, usage)
-                self.by_model[message.model] = add_usage(self.by_model.get(message.model, Usage()), usage)
-                self.by_agent[event.agent] = add_usage(self.by_agent.get(event.agent, Usage()), usage)
+                self._add(event.agent, message.model, message.usage)
+            case Compacted(usage=usage, model=model) if usage.input:
+                self._add(event.agent, model, usage)
             case _:
                 pass
+
+    def _add(self, agent: str, model: str, usage: Usage) -> None:
+        self.requests += 1
+        self.total = add_usage(self.total, usage)
+        self.turn = add_usage(self.turn, usage)
+        self.by_model[model] = add_usage(self.by_model.get(model, Usage()), usage)
+        self.by_agent[agent] = add_usage(self.by_agent.get(agent, Usage()), usage)

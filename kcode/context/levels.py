@@ -122,12 +122,15 @@ async def summarise(
     if end <= start:
         return None
     before = job.used()
-    summary = "" if fast else await _ask(job, focus)
+    answer = None if fast else await _ask(job, focus)
+    summary = answer.text.strip() if answer else ""
     await _shorten_users(job, end)
     keep = kept(state, end, job.room)
     read = tools.read or transcript_views(state)
     ledger = tools.ledger.write(state, end, keep, job.room.ledger)
     bare = Compacted(agent=tools.agent, upto=end, summary=summary, keep=keep, ledger=ledger)
+    if answer:
+        bare = bare.model_copy(update={"usage": answer.usage, "model": answer.model})
     views, seen = await attached(state, end, keep, _attachable(job, bare), read)
     notes = [summary] if summary else []
     notes.append(_mechanical(state, start, end))
@@ -173,21 +176,20 @@ async def _compacted(job: Job, event: Compacted) -> bool:
     return True
 
 
-async def _ask(job: Job, focus: str) -> str:
-    """Ask for a summary; an empty text where none could be had."""
+async def _ask(job: Job, focus: str) -> AssistantMessage | None:
+    """Ask for a summary; None where none could be had."""
     ask = ask_message(focus)
     extra = job.real(tokens.of_message(ask)) + min(SUMMARY_OUTPUT, job.room.window // 16)
     if job.used() + extra > job.room.limit:
         await hide(job, choose(job.state, job.tools.count, job.room, free=1 << 40, everything=True))
     if job.used() + extra > job.room.window:
-        return ""
+        return None
     messages = [*job.tools.projection.view(job.state), ask]
     output = min(SUMMARY_OUTPUT, job.room.window // 8)
     try:
-        answer = await job.respond(Request(job.state.system, messages, job.state.tools, max_output=output))
+        return await job.respond(Request(job.state.system, messages, job.state.tools, output, calls=False))
     except ModelError:
-        return ""
-    return answer.text.strip()
+        return None
 
 
 async def _shorten_users(job: Job, end: int) -> None:

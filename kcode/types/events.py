@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from kcode.types.errors import ModelErrorKind
-from kcode.types.messages import Message, Repair
+from kcode.types.messages import Message, Repair, Usage
 from kcode.types.mode import Mode
 from kcode.types.model import JsonObject, ToolSpec
 from kcode.types.value import Value
@@ -280,6 +280,9 @@ class Compacted(EventBase):
     fallback: bool = False
     tokens_before: int = 0
     tokens_after: int = 0
+    usage: Usage = Usage()
+    """What the request for the summary used."""
+    model: str = ""
 
 
 class Uncompacted(EventBase):

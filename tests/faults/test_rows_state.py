@@ -142,6 +142,22 @@ async def test_row_81_faults_hit_the_summary_too(faults: Faults, fault: Any):
         ended = await talk.say("second")
     assert ended.stop_reason == "end_turn"
     assert len(talk.of(Compacted)) == 1
+    assert talk.of(Compacted)[0].summary.startswith("The summary")
+    assert talk.bodies[-2]["tool_choice"] == "none"
+
+
+async def test_row_82_the_summary_costs_too(faults: Faults):
+    for i in range(4):
+        (faults.folder / f"{i}.txt").write_text(f"line {i} of a long text that fills the window\n" * 1_500)
+    reads = [wired("Read", {"file_path": f"{i}.txt"}) for i in range(4)]
+    summary = says("The summary.", usage=Usage(input=100_000, output=100))
+    async with faults(*reads, says("one"), summary) as talk:
+        await talk.say("first")
+        before = talk.conversation.cost()["usd"]
+        await talk.conversation.compact()
+        after = talk.conversation.cost()["usd"]
+    assert isinstance(before, float)
+    assert after == pytest.approx(before + (100_000 * 3 + 100 * 15) / 1e6)
 
 
 async def test_row_82_an_unknown_price_invents_no_dollars_and_cache_writes_are_billed(faults: Faults):

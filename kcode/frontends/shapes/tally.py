@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from kcode.types.events import (
+    Compacted,
     Event,
     FileChange,
     MessageAdded,
@@ -71,6 +72,8 @@ class Tally:
                 self.answer = ""
             case MessageAdded(message=AssistantMessage() as message):
                 self._response(event.agent, message)
+            case Compacted(usage=usage, model=model) if usage.input:
+                self.models.setdefault(model, ModelTally()).add(usage)
             case PermissionDecided(allowed=False):
                 self.denials.append(event)
             case ToolFinished():
