@@ -212,6 +212,10 @@ def _options(flags: argparse.Namespace, prompt: str, cwd: "Path") -> "Options":
     for name in ("max_turns", "max_budget_usd", "max_time"):
         if (value := getattr(flags, name)) is not None and value <= 0:
             raise UsageError(f"--{name.replace('_', '-')} must be greater than 0, not {value}")
+    if flags.fork_session and flags.resume is None and not flags.continue_latest:
+        raise UsageError(
+            "--fork-session goes with --continue or --resume: it copies the session that they name"
+        )
     folders = [Path(folder).expanduser() for folder in flags.add_dir or ()]
     for folder in folders:
         if not folder.is_dir():
@@ -273,7 +277,13 @@ def _names(given: "list[str] | None") -> "tuple[str, ...] | None":
     """Read a list of tools: words, or one text with commas; "default" stands for no choice."""
     if given is None or given == ["default"]:
         return None
-    return tuple(name for text in given for name in text.replace(",", " ").split())
+    names = tuple(name for text in given for name in text.replace(",", " ").split())
+    for name in names:
+        if not (name[0].isupper() or name.startswith("mcp__")):
+            raise UsageError(
+                f"--tools: there is no tool {name!r}. If it belongs to the prompt, put the prompt first, or after --."
+            )
+    return names
 
 
 def _with_hint(message: str, arguments: "Sequence[str]", parser: Parser) -> str:

@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from typing import TextIO
 
 from kcode.app.conversation import Conversation
@@ -91,7 +92,8 @@ class _Run:
             # From here on a `pkill python` of the agent must not end its own process.
             self._titled = set_title("kcode")
         if self._options.event_log:
-            self._out.write(dump(event).decode().rstrip("\n"))
+            stamped = event if event.at else event.model_copy(update={"at": time.time()})
+            self._out.write(dump(stamped).decode().rstrip("\n"))
             return
         if self._stream is not None:
             for line in self._stream.of(event):
@@ -126,7 +128,7 @@ class _Run:
             self._put(init_line(conversation))
         answer = await conversation.command(prompt) if prompt.startswith("/") else None
         if answer is not None and not answer.prompt:
-            self._tally.answer = answer.text
+            self._tally.answer = "" if answer.is_error else answer.text
             reason = "error" if answer.is_error else "end_turn"
             ended = TurnEnded(stop_reason=reason, note=answer.text if answer.is_error else "")
         else:

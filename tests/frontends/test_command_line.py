@@ -51,3 +51,13 @@ def test_a_wrong_command_line_is_told_with_the_way_out(
     assert said in shown.err
     assert "kcode --help" in shown.err
     assert shown.out == ""
+
+
+def test_a_prompt_that_a_list_of_tools_swallowed_is_told() -> None:
+    with pytest.raises(UsageError, match="put the prompt first"):
+        _names(["Read", "hello"])
+
+
+def test_a_copy_needs_a_session_to_copy(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-p", "hi", "--fork-session"]) == 2
+    assert "--continue" in capsys.readouterr().err

@@ -301,3 +301,24 @@ async def test_bypassing_permissions_is_refused_for_root_outside_a_container(pla
     place.environ["IS_SANDBOX"] = "1"
     done, _ = await place.ask([says("ok")], "hi", "--dangerously-skip-permissions")
     assert done.status == 0
+
+
+async def test_a_command_that_fails_is_told_once(place: Place) -> None:
+    done = await place.run("-p", "/nonsense", base_url="http://127.0.0.1:1/v1")
+    assert (done.status, done.out) == (1, "")
+    assert done.err.count("/nonsense") == 1
+
+
+async def test_a_failed_command_is_an_error_in_the_result(place: Place) -> None:
+    done = await place.run("-p", "/nonsense", "--output-format", "json", base_url="http://127.0.0.1:1/v1")
+    assert done.status == 1
+    assert done.json["is_error"]
+    assert "/nonsense" in done.json["errors"][0]
+
+
+async def test_the_event_log_says_when(place: Place) -> None:
+    began = time.time()
+    done, _ = await place.ask([says("ok")], "hi", "--json")
+    times = [json.loads(line)["at"] for line in done.out.splitlines()]
+    assert began <= times[0] <= times[-1] <= time.time()
+    assert times == sorted(times)
