@@ -262,14 +262,14 @@ def _message(kind: ModelErrorKind, status: int, said: Said, connection: Connecti
 
 def _refused_key(connection: Connection | None) -> str:
     if connection is not None and not connection.api_key:
-        return "The server wants an API key, and none is set: export KCODE_API_KEY=<key>"
+        return "The server wants an API key, and none is set (export KCODE_API_KEY=<key>)"
     source = f" (from {connection.source})" if connection is not None and connection.source else ""
-    refused = f"The server does not accept the API key{source}. "
+    refused = f"The server does not accept the API key{source}"
     if connection is not None and not _KIMI.search(connection.base_url):
-        return refused + "Is it complete, and a key of this server?"
-    return refused + (
-        "Keys of api.moonshot.ai, api.moonshot.cn and the Kimi Code plan are different ones and do not work for "
-        "one another"
+        return f"{refused}, which may be incomplete, or a key of another server"
+    return (
+        f"{refused}. Keys of api.moonshot.ai, api.moonshot.cn and the Kimi Code plan are different ones and do not "
+        "work for one another"
     )
 
 

@@ -222,4 +222,4 @@ def test_a_refused_key_is_explained_for_the_server_that_refused_it():
     assert "Keys of api.moonshot.ai" in words("https://api.moonshot.ai/v1", "sk-1")
     assert "moonshot" not in words("http://127.0.0.1:8000/v1", "sk-1")
     assert "from KCODE_BASE_URL" in words("http://127.0.0.1:8000/v1", "sk-1")
-    assert "none is set: export KCODE_API_KEY" in words("http://127.0.0.1:8000/v1", "")
+    assert "none is set (export KCODE_API_KEY" in words("http://127.0.0.1:8000/v1", "")
