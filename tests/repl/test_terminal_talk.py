@@ -466,3 +466,4 @@ def test_a_dumb_terminal_is_talked_to_in_lines(start: Start) -> None:
     assert b"\x1b" not in terminal.raw
     terminal.send("\x04")
     assert terminal.wait_end() == 0
+    assert terminal.raw.endswith(b"\n")

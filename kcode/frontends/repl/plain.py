@@ -16,6 +16,7 @@ from kcode.frontends.repl.feed import Feed
 from kcode.frontends.repl.forms import Answer, Form
 from kcode.frontends.repl.live import Live
 from kcode.frontends.repl.questions import ask
+from kcode.frontends.repl.recap import farewell
 from kcode.frontends.repl.render.canvas import Canvas
 from kcode.frontends.repl.scroll import Scroll
 from kcode.frontends.repl.status import Status
@@ -181,6 +182,8 @@ class PlainSession:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+            said = conversation.state.transcript and self._options.persist
+            terminal.print(farewell(self._scroll, conversation.session_id) if said else "\n")
 
     async def _set_mode(self, mode: Mode) -> None:
         if self._conversation is not None:

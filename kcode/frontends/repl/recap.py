@@ -5,6 +5,8 @@ from typing import cast
 
 from kcode.frontends.repl.feed import Feed
 from kcode.frontends.repl.render import tools
+from kcode.frontends.repl.render.canvas import styled
+from kcode.frontends.repl.scroll import Scroll
 from kcode.types.messages import AssistantMessage, UserMessage
 from kcode.types.state import State
 
@@ -31,6 +33,14 @@ def take_up(feed: Feed, state: State) -> None:
             for call in message.tool_calls:
                 line = tools.header(scroll.canvas, call.name, subject(call.arguments))
                 scroll.print("\n" + scroll.canvas.draw(line, width=scroll.columns))
+
+
+def farewell(scroll: Scroll, session_id: str) -> str:
+    """Say how to go on later; the command has a line of its own where it must, so that it can be copied whole."""
+    words = f"To go on with this: kcode --resume {session_id}"
+    if len(words) > scroll.columns:
+        words = words.replace(": ", ":\n", 1)
+    return "\n" + scroll.canvas.draw(styled(words, "dim"), width=scroll.columns)
 
 
 def subject(arguments: str) -> str:

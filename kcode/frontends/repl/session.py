@@ -13,8 +13,8 @@ from kcode.frontends.repl.live import Live
 from kcode.frontends.repl.opening import default_opener, preload
 from kcode.frontends.repl.picker import pick
 from kcode.frontends.repl.questions import ask
-from kcode.frontends.repl.recap import take_up
-from kcode.frontends.repl.render.canvas import Canvas, safe, styled
+from kcode.frontends.repl.recap import farewell, take_up
+from kcode.frontends.repl.render.canvas import Canvas, safe
 from kcode.frontends.repl.room import Room
 from kcode.frontends.repl.scroll import Scroll
 from kcode.frontends.repl.status_command import StatusCommand, snapshot
@@ -140,11 +140,7 @@ class Session:
         """Say how to go on later, if anything was said."""
         if not conversation.state.transcript or not self._room.options.persist:
             return ""
-        # The command has a line of its own where it must, so that it can be copied whole.
-        words = f"To go on with this: kcode --resume {conversation.session_id}"
-        if len(words) > self._scroll.columns:
-            words = words.replace(": ", ":\n", 1)
-        return "\n" + self._scroll.canvas.draw(styled(words, "dim"), width=self._scroll.columns)
+        return farewell(self._scroll, conversation.session_id)
 
     def _own_status(self, conversation: Conversation) -> StatusCommand | None:
         """Return the person's own status line, if the settings name one."""
