@@ -1,34 +1,18 @@
 """A conversation as front ends and commands use it: an agent, its log, its permissions and its place."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-
-from pydantic import JsonValue
+from collections.abc import Sequence
 
 from kcode import registry
 from kcode.app.aside import complete
-from kcode.app.authorize import Authorizer
-from kcode.app.confine import Confinement
-from kcode.app.context import MemoryDesk, written
-from kcode.app.limits import Meter
-from kcode.app.recorder import Recorder
-from kcode.app.rewinding import Rewinding
-from kcode.app.sessions import Sessions
-from kcode.config.layers import Loaded
-from kcode.config.options import Options
+from kcode.app.context import written
+from kcode.app.view import Parts, View
 from kcode.engine.agent import Agent
-from kcode.engine.ports import Clock
-from kcode.types.command import Command, CommandResult, RewindPoint, Rewound, SessionSummary
-from kcode.types.connection import Connection
+from kcode.types.command import Command, CommandResult, Rewound
 from kcode.types.environment import CommandResult as ShellResult
-from kcode.types.environment import Environment
 from kcode.types.errors import ConfigError, SessionError
 from kcode.types.events import Cleared, MessageAdded, Mode, ModeChanged, Notice, TurnEnded
-from kcode.types.frontend import Frontend
-from kcode.types.messages import ImagePart, TextPart, Usage, UserMessage
-from kcode.types.model import JsonObject, Model, ModelInfo
-from kcode.types.questions import Ask
-from kcode.types.state import State
+from kcode.types.messages import ImagePart, TextPart, UserMessage
+from kcode.types.model import ModelInfo
 
 SHELL_SECONDS = 600.0
 CACHE_SECONDS = 600.0
@@ -43,98 +27,14 @@ PLAN_ON = (
 PLAN_OFF = "[Plan mode is off. You may make changes again.]"
 
 
-@dataclass(slots=True)
-class Parts:
-    """What a conversation is made of."""
-
-    options: Options
-    loaded: Loaded
-    frontend: Frontend
-    environment: Environment
-    connection: Connection
-    authorizer: Authorizer
-    recorder: Recorder
-    sessions: Sessions
-    rewinding: Rewinding
-    confinement: Confinement
-    new_agent: Callable[[State | None], Agent]
-    open_model: Callable[[str], Awaitable[Model]]
-    list_models: Callable[[], Awaitable[Sequence[ModelInfo]]]
-    meter: Meter
-    clock: Clock = field(default_factory=Clock)
-    memory: MemoryDesk | None = None
-    notices: list[str] = field(default_factory=list[str])
-
-
-class Conversation:
+class Conversation(View):
     """Implements `kcode.types.command.CommandContext`, and what front ends need beside it."""
 
     def __init__(self, parts: Parts, agent: Agent) -> None:
-        self._parts = parts
-        self._agent = agent
+        super().__init__(parts, agent)
         self._commands: dict[str, Command] | None = None
         self._told_plan = False
         self._asked_at: float | None = None
-
-    @property
-    def state(self) -> State:
-        """The conversation so far."""
-        return self._agent.state
-
-    @property
-    def environment(self) -> Environment:
-        """Files, processes, git."""
-        return self._parts.environment
-
-    @property
-    def model(self) -> ModelInfo:
-        """The model in use."""
-        return self._agent.model.info
-
-    @property
-    def mode(self) -> Mode:
-        """The permission mode."""
-        return self._parts.authorizer.mode
-
-    @property
-    def modes(self) -> Sequence[Mode]:
-        """The permission modes that may be used here."""
-        return self._parts.authorizer.modes
-
-    @property
-    def session_id(self) -> str:
-        """The session's id."""
-        return self._parts.recorder.log.id
-
-    @property
-    def connection(self) -> Connection:
-        """Where the model is asked."""
-        return self._parts.connection
-
-    @property
-    def loaded(self) -> Loaded:
-        """The settings in force."""
-        return self._parts.loaded
-
-    @property
-    def sandbox(self) -> str:
-        """How far commands are fenced in, in words."""
-        return self._parts.confinement.shown
-
-    @property
-    def ask(self) -> Ask:
-        """Asks the person."""
-        return self._parts.frontend.ask
-
-    @property
-    def busy(self) -> bool:
-        """Whether a turn runs."""
-        return self._agent.busy
-
-    @property
-    def tool_names(self) -> Sequence[str]:
-        """The tools that the model has."""
-        return self._agent.tool_names
 
     async def prompt(self, text: str, images: Sequence[ImagePart] = ()) -> TurnEnded:
         """Run one turn."""
@@ -204,14 +104,6 @@ class Conversation:
         """Let the running commands go on in the background; returns their ids."""
         return self.environment.processes.detach()
 
-    def rules(self) -> Sequence[tuple[str, str, str]]:
-        """Permission rules as (behaviour, rule, source)."""
-        return self._parts.authorizer.listed()
-
-    def explain(self, command: str) -> JsonObject:
-        """Say what the rules make of a shell command."""
-        return self._parts.authorizer.explain(command, self.environment.processes.cwd)
-
     async def add_rule(self, behaviour: str, rule: str) -> None:
         """Add a rule for this session."""
         self._parts.authorizer.add(behaviour, rule)
@@ -221,39 +113,10 @@ class Conversation:
         self._parts.authorizer.set_mode(mode)
         await self._agent.emit(ModeChanged(mode=mode))
 
-    def cost(self) -> JsonObject:
-        """Money, time and tokens of this session."""
-        totals, spending = self._parts.sessions.totals(self.state), self._parts.recorder.spending
-        models: dict[str, JsonValue] = {name: _tokens(usage) for name, usage in spending.by_model.items()}
-        agents: dict[str, JsonValue] = {n: _tokens(u) for n, u in spending.by_agent.items() if n != "main"}
-        repairs: dict[str, JsonValue] = dict(self._parts.recorder.repairs)
-        return {
-            "usd": spending.total.cost,
-            "estimated": spending.total.estimated,
-            "turn": _tokens(spending.turn),
-            "budget": self._parts.meter.ceiling,
-            "requests": spending.requests,
-            "duration_ms": totals.duration_ms,
-            "api_ms": totals.api_ms,
-            "lines_added": totals.added,
-            "lines_removed": totals.removed,
-            "models": models,
-            "agents": agents,
-            "repairs": repairs,
-        }
-
     def set_budget(self, usd: float | None) -> None:
         """Ask before the session costs more than this; None never asks."""
         meter = self._parts.meter
         meter.ceiling, meter.portion = usd, usd or 0.0
-
-    def context_report(self) -> JsonObject:
-        """How the window is filled, in tokens."""
-        return self._agent.context.report(self.state, self.model)
-
-    async def models(self) -> Sequence[ModelInfo]:
-        """The models that the endpoint offers."""
-        return await self._parts.list_models()
 
     async def set_model(self, model: str) -> ModelInfo:
         """Switch to another model."""
@@ -280,20 +143,11 @@ class Conversation:
             return "A turn is running; interrupt it first, or wait for it."
         return await self._agent.context.uncompact(self.state, self.model, self._agent.emit)
 
-    def context_plan(self) -> JsonObject:
-        """What a summary now would replace."""
-        return self._agent.context.report(self.state, self.model, plan=True)
-
     async def adjust_context(
         self, *, pin: Sequence[str] = (), unpin: Sequence[str] = (), drop: Sequence[str] = ()
     ) -> None:
         """Pin, unpin and drop tool results, all at once."""
         await self._agent.context.adjust(self.state, self._agent.emit, pin=pin, unpin=unpin, hide=drop)
-
-    def memory_files(self) -> Sequence[tuple[str, str, str]]:
-        """The instruction files as (path, what they are, text)."""
-        desk = self._parts.memory
-        return [(str(f.path), f.scope, f.text) for f in desk.files()] if desk else []
 
     async def remember(self, text: str, *, user: bool = False) -> str:
         """Append a line to an instruction file; returns its path. Raises ConfigError."""
@@ -305,10 +159,6 @@ class Conversation:
         """Start the conversation anew; the log keeps what was said."""
         await self._agent.emit(Cleared())
         self._told_plan = False
-
-    def sessions(self) -> Sequence[SessionSummary]:
-        """The stored sessions of this folder, the newest first."""
-        return self._parts.sessions.listed()
 
     async def resume(self, session: str) -> None:
         """Go on with another session."""
@@ -323,10 +173,6 @@ class Conversation:
             for event in opened.state.settlement():
                 await self._agent.emit(event)
 
-    async def rewind_points(self) -> Sequence[RewindPoint]:
-        """The prompts of this conversation, the oldest first."""
-        return await self._parts.rewinding.points(self.state)
-
     async def rewind(self, number: int, *, conversation: bool, files: bool, look: bool = False) -> Rewound:
         """Go back to before a prompt, or only say what that would do."""
         if not look:
@@ -339,10 +185,6 @@ class Conversation:
         """Take the last going back back; None if there is nothing to take back."""
         self._idle()
         return await self._parts.rewinding.redo(self._agent)
-
-    async def git_line(self) -> str:
-        """Name the branch and its state in a few words."""
-        return await self.environment.git.status_line()
 
     async def close(self) -> None:
         """End what runs, close the log and the connection."""
@@ -400,14 +242,3 @@ class Conversation:
             loaded = registry.load_all("kcode.commands", "COMMAND", Command)
             self._commands = {name: c for c in loaded.values() for name in (c.name, *c.aliases)}
         return self._commands
-
-
-def _tokens(usage: Usage) -> JsonObject:
-    return {
-        "input": usage.input,
-        "cached": usage.cached,
-        "cache_write": usage.cache_write,
-        "output": usage.output,
-        "usd": usage.cost,
-        "estimated": usage.estimated,
-    }

@@ -10,7 +10,7 @@ from kcode.app.authorize import Authorizer, Rules
 from kcode.app.confine import Confinement
 from kcode.app.connecting import find_connection
 from kcode.app.context import Contexts, Looker, MemoryDesk, Spill, limits_of
-from kcode.app.conversation import Conversation, Parts
+from kcode.app.conversation import Conversation
 from kcode.app.engine import Engine
 from kcode.app.guarding import Guarding
 from kcode.app.keeping import KeepingEnvironment
@@ -20,6 +20,7 @@ from kcode.app.recorder import Recorder
 from kcode.app.remember import Remembered
 from kcode.app.rewinding import Rewinding
 from kcode.app.sessions import Sessions
+from kcode.app.view import Parts
 from kcode.config.connection import missing_text
 from kcode.config.home import Home, find_home
 from kcode.config.layers import Loaded, load_settings, project_root
