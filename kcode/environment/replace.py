@@ -8,6 +8,7 @@ import secrets
 import stat
 from pathlib import Path
 
+from kcode.environment.descend import held
 from kcode.types.environment import FileChangedError
 
 CHUNK = 1 << 20
@@ -20,19 +21,24 @@ def replace(path: Path, data: bytes, expect: str | None) -> None:
     a link stays a link. A file with several hard links is overwritten in place, with a copy to restore it from.
 
     Args:
-        path: where.
+        path: where; with all links resolved if something is expected of it.
         data: the new content.
         expect: SHA-256 that the content must still have; "" if there must be none; None if it does not matter.
 
     Raises:
-        FileChangedError: it is not what was expected.
+        FileChangedError: it is not what was expected, or a link was put in its way.
         OSError: as the system says; the old content stands, and nothing is left behind.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(path)) if expect is None else path
     try:
-        _replace(target, data, expect)
-    except FileChangedError:
-        raise
+        if expect is None:
+            with contextlib.suppress(FileNotFoundError):
+                # Links in a circle are told by the system.
+                path.stat()
+        with held(target) as same:
+            _replace(same, data, expect)
+    except FileChangedError as error:
+        raise FileChangedError(error.errno, error.strerror, os.fspath(target)) from error
     except OSError as error:
         # The name of a temporary file, or none, says nothing to whoever reads this.
         raise OSError(error.errno, error.strerror, os.fspath(target)) from error
@@ -42,7 +48,6 @@ def _replace(target: Path, data: bytes, expect: str | None) -> None:
     before = _look(target)
     _check(target, before, expect)
     if before is None:
-        target.parent.mkdir(parents=True, exist_ok=True)
         _swap(target, data, None)
     elif before.st_nlink > 1 or not _can_own(before):
         _overwrite(target, data, before)

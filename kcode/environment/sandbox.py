@@ -19,7 +19,9 @@ Level: TypeAlias = Literal["full", "none"]
 _PROGRAMS = ("/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap")
 _PROBE_SECONDS = 5.0
 _BASE = (
-    *("--unshare-all", "--cap-drop", "ALL", "--die-with-parent", "--new-session"),
+    # The session is new already, see `kcode.process.spawn`. Without a process of bubblewrap's own inside, nothing of a
+    # command outlives the one that is waited for.
+    *("--unshare-all", "--cap-drop", "ALL", "--die-with-parent", "--as-pid-1"),
     *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
 )
 _SOCKETS = ("/run/user", "/run/dbus", "/run/docker", "/run/containerd", "/run/podman", "/run/systemd/private")

@@ -47,6 +47,33 @@ async def test_in_the_mode_auto_commands_run_unasked_and_fenced(root: Path) -> N
     await talking.conversation.close()
 
 
+async def test_a_fenced_command_is_over_when_it_ends_and_ends_in_time(root: Path) -> None:
+    talking = await talk(
+        root, [runs(*[f"make -v >/dev/null; sleep 60 & echo {n}" for n in range(5)]), runs("make -v; exit 7")]
+    )
+    await talking.conversation.set_mode("auto")
+    await talking.says("go")
+    await talking.says("fail")
+    texts = outputs(list(talking.person.events))
+    assert [text.strip() for text in texts[:5]] == [str(n) for n in range(5)]
+    assert "exit status 7" in texts[5]
+    assert list(talking.conversation.environment.processes.background()) == []
+    assert "bwrap" not in children()
+    result = await talking.conversation.environment.processes.run("make -v; sleep 60", _ignore, seconds=0.3)
+    assert result.timed_out
+    await talking.conversation.close()
+
+
+def children() -> list[str]:
+    """The names of this process's children, ended ones too."""
+    pids = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    return [Path(f"/proc/{pid}/comm").read_text().strip() for pid in pids]
+
+
+async def _ignore(_: str) -> None:
+    return
+
+
 async def test_what_a_person_allowed_runs_as_it_always_did(root: Path) -> None:
     outside = root.parent / "outside"
     talking = await talk(root, [runs(f"touch {outside}")])

@@ -119,18 +119,22 @@ def fsync(base: Path) -> tuple[float, float]:
         os.close(descriptor)
 
 
-async def main() -> None:
+async def measure(base: Path) -> dict[str, tuple[float, float]]:
+    """Everything that is measured, in milliseconds: median and best."""
+    await run(["git", "init", "-q", str(base / "work")], cwd=base)
+    found = {"verdict on a command": checker(), "fsync of a record": fsync(base)}
+    return {**found, **await sandbox(base), **await snapshots(base)}
+
+
+def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object, in milliseconds")
     as_json = parser.parse_args().json
     with tempfile.TemporaryDirectory(dir=Path.home()) as name:
-        base = Path(os.path.realpath(name))
+        base = Path(name).resolve()
         (base / "work").mkdir()
-        await run(["git", "init", "-q", str(base / "work")], cwd=base)
-        found = {"verdict on a command": checker(), "fsync of a record": fsync(base)}
-        found |= await sandbox(base)
-        found |= await snapshots(base)
+        found = asyncio.run(measure(base))
     if as_json:
         print(json.dumps({name: {"median": m, "best": b} for name, (m, b) in found.items()}, indent=1))
         return
@@ -139,4 +143,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()
