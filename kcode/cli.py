@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from kcode.config.options import Options
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
 USAGE = 2
 """Exit status for a command line or settings that cannot be used."""
 GARBAGE = (20_000, 10, 10)
@@ -61,6 +63,9 @@ def main(argv: "Sequence[str] | None" = None) -> int:
     gc.set_threshold(*GARBAGE)
     try:
         return _main(sys.argv[1:])
+    except KeyboardInterrupt:
+        # Front ends that work for long end in good order themselves; this is Ctrl-C while starting or checking.
+        return INTERRUPTED
     finally:
         gc.freeze()
 
@@ -68,6 +73,9 @@ def main(argv: "Sequence[str] | None" = None) -> int:
 def _main(arguments: "list[str]") -> int:
     if arguments and arguments[0] in {"--version", "-v", "-V"}:
         print(f"{__version__} (kcode)")  # noqa: T201 - the output
+        return 0
+    if arguments and arguments[0] in {"--help", "-h"}:
+        _parser().print_help()
         return 0
     try:
         cwd = _working_folder()

@@ -198,7 +198,9 @@ def _endpoint(options: Options, *, offline: bool) -> Iterator[Check]:
     answer = asyncio.run(probe(connection, os.environ))
     timing = f", first byte {answer.first_ms} ms, all {answer.total_ms} ms" if answer.first_ms else ""
     model = f" {answer.model}" if answer.model else ""
-    yield Check("endpoint", "ok" if answer.ok else "error", f"{where}{model}: {answer.text}{timing}")
+    yield Check(
+        "endpoint", "ok" if answer.ok else "error", f"{where}{model}: {answer.text.removesuffix('.')}{timing}"
+    )
 
 
 def _settings(loaded: Loaded) -> Check:

@@ -3,6 +3,7 @@ import json
 import os
 import signal
 import stat
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -322,3 +323,38 @@ async def test_the_event_log_says_when(place: Place) -> None:
     times = [json.loads(line)["at"] for line in done.out.splitlines()]
     assert began <= times[0] <= times[-1] <= time.time()
     assert times == sorted(times)
+
+
+async def test_ctrl_c_while_the_endpoint_is_examined_leaves_no_traceback(place: Place) -> None:
+    async with ScriptedServer([ModelError("", kind="timeout")] * 3) as server:
+        process = await place.start("doctor", base_url=server.base_url)
+        while not server.requests:
+            await asyncio.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 130
+    assert errors == b""
+
+
+async def test_ctrl_c_while_starting_leaves_no_traceback(place: Place) -> None:
+    mark = place.folder / "mark"
+    settings = json.dumps({"apiKeyHelper": f"touch '{mark}'; sleep 20; echo key"})
+    process = await place.start("-p", "hi", "--settings", settings)
+    while not mark.exists():
+        await asyncio.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 130
+    assert b"Traceback" not in errors
+
+
+async def test_help_needs_no_working_folder(place: Place) -> None:
+    gone = place.folder / "gone"
+    gone.mkdir()
+    script = f'cd "{gone}" && rmdir "{gone}" && exec "$0" -m kcode --help'
+    process = await asyncio.create_subprocess_exec(
+        "/bin/sh", "-c", script, sys.executable, stdout=asyncio.subprocess.PIPE, env=place.env()
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    assert out.startswith(b"usage: kcode")
