@@ -6,6 +6,7 @@ Importing this module, `--version` and `--help` load nothing but argparse.
 import argparse
 import gc
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -61,6 +62,9 @@ def main(argv: "Sequence[str] | None" = None) -> int:
     # Loading makes a few hundred thousand objects that stay: looking through them for garbage again and again
     # takes a tenth of a short run, and another tenth at the exit, where nothing is worth finding any more.
     gc.set_threshold(*GARBAGE)
+    # Ctrl-C in the middle of an import becomes whatever the module makes of it: until a front end runs, it just ends.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         return _main(sys.argv[1:])
     except KeyboardInterrupt:
@@ -108,6 +112,7 @@ def _run(arguments: "list[str]", cwd: "Path") -> int:
     if flags.worktree is not None:
         from kcode.frontends import worktree  # noqa: PLC0415 - only who asks for one pays
 
+        _loaded()
         return worktree.run(options, flags.worktree, _start)
     return _start(options)
 
@@ -116,14 +121,23 @@ def _start(options: "Options") -> int:
     if options.input_format == "stream-json":
         from kcode.frontends import stream_json  # noqa: PLC0415 - only the front end in use is loaded
 
+        _loaded()
         return stream_json.run(options)
     if not options.interactive or options.event_log:
         from kcode.frontends import oneshot  # noqa: PLC0415 - only the front end in use is loaded
 
+        _loaded()
         return oneshot.run(options)
     from kcode.frontends.repl import main as repl  # noqa: PLC0415 - as above
 
+    _loaded()
     return repl.run(options)
+
+
+def _loaded() -> None:
+    """Let Ctrl-C raise again, for the front end to end in good order."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _subcommand(name: str, arguments: "list[str]", cwd: "Path") -> int:
@@ -134,6 +148,7 @@ def _subcommand(name: str, arguments: "list[str]", cwd: "Path") -> int:
 
     module = importlib.import_module(f"kcode.frontends.{name}")
     run: Callable[[Options, list[str]], int] = module.run
+    _loaded()
     return run(Options(cwd=cwd), arguments)
 
 

@@ -348,6 +348,24 @@ async def test_ctrl_c_while_starting_leaves_no_traceback(place: Place) -> None:
     assert b"Traceback" not in errors
 
 
+async def test_ctrl_c_in_the_middle_of_an_import_leaves_no_traceback(place: Place) -> None:
+    mark, modules = place.folder / "mark", place.folder / "modules"
+    modules.mkdir()
+    # Real modules do this in their own ways, none of them on purpose.
+    (modules / "pydantic.py").write_text(
+        f"import pathlib, time\npathlib.Path({str(mark)!r}).touch()\n"
+        "try:\n    time.sleep(20)\nexcept KeyboardInterrupt:\n    raise RuntimeError('half loaded')\n"
+    )
+    place.environ["PYTHONPATH"] = os.pathsep.join([str(modules), os.environ.get("PYTHONPATH", "")])
+    process = await place.start("-p", "hi")
+    while not mark.exists():
+        await asyncio.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == -signal.SIGINT
+    assert errors == b""
+
+
 async def test_help_needs_no_working_folder(place: Place) -> None:
     gone = place.folder / "gone"
     gone.mkdir()
