@@ -11,6 +11,7 @@ from kcode.frontends.repl.recap import subject
 from kcode.frontends.repl.render import answer, diff, todos, tools, turn
 from kcode.frontends.repl.render.canvas import Canvas
 from kcode.frontends.repl.theme import ASCII, Theme
+from kcode.screen.width import cell_width
 from kcode.types.events import Compacted, ErrorInfo, FileChange, Retrying, Todo, ToolFinished, TurnEnded
 
 PLAIN = Canvas(Theme(colour=False, drawable=False))
@@ -103,6 +104,15 @@ def test_hunks_are_apart_and_long_diffs_folded() -> None:
     text = diff.draw(PLAIN, hunk.format(1) + hunk.format(50), 80, limit=3)
     assert "…" in text
     assert "+2 lines" in text
+
+
+def test_a_long_line_of_a_diff_goes_on_below_its_beginning() -> None:
+    text = diff.draw(PLAIN, "@@ -1 +1 @@\n-old\n+" + "漢字 abc " * 8, 40, limit=9)
+    lines = text.splitlines()
+    assert len(lines) > 2
+    assert all(cell_width(line) < 40 for line in lines)
+    assert all(line.startswith("         ") for line in lines[2:])
+    assert "".join(line[9:] for line in lines[1:]).replace(" ", "") == "漢字abc" * 8
 
 
 def test_a_change_says_how_much() -> None:

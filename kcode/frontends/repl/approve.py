@@ -80,8 +80,10 @@ class Approver:
                     f"{hidden} character{'s' if hidden > 1 else ''} of it would not be visible in a terminal"
                 )
                 text += indented(canvas.draw(styled(words, "bold red"), width=columns), "     ")
-        if not commands and not invocation.diff:
-            drawn = canvas.draw(styled("\n".join(_needs(invocation)), "dim"), width=max(1, columns - 6))
+        # What the reason names is not said twice.
+        needs = [line for line in _needs(invocation) if line not in request.reason]
+        if needs and not commands and not invocation.diff:
+            drawn = canvas.draw(styled("\n".join(needs), "dim"), width=max(1, columns - 6))
             text += indented(drawn, "     ", "     ")
         text += diff.draw(canvas, invocation.diff, columns, limit=WHOLE, whole=True)
         long = len(diff.parse(invocation.diff)) > WHOLE

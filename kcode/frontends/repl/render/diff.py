@@ -3,11 +3,14 @@
 import re
 from dataclasses import dataclass
 
+from rich.cells import chop_cells
 from rich.text import Text
 
 from kcode.frontends.repl.render.canvas import Canvas, safe
 
 _HUNK = re.compile(r"^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
+NARROW = 10
+"""Columns below which lines are left to the terminal to wrap."""
 STYLE = {"+": "green", "-": "red", " ": "dim"}
 
 
@@ -58,8 +61,18 @@ def draw(
             text.append(f"{indent}{' ' * digits} {canvas.glyphs.ellipsis}\n", "dim")
             continue
         text.append(f"{indent}{line.number:>{digits}} ", "dim")
-        text.append(f"{line.sign} {safe(line.text, whole=whole)}\n", STYLE[line.sign])
+        pieces = _fitting(safe(line.text, whole=whole), columns - len(indent) - digits - 4)
+        text.append(f"{line.sign} {pieces[0]}\n", STYLE[line.sign])
+        for piece in pieces[1:]:
+            text.append(f"{indent}{' ' * digits}   {piece}\n", STYLE[line.sign])
     if len(lines) > limit:
         text.append(f"{indent}{canvas.missing(len(lines) - limit)}\n", "dim")
     text.rstrip()
     return canvas.draw(text, width=columns, wrap=False) if text else ""
+
+
+def _fitting(text: str, width: int) -> list[str]:
+    """Cut a line into pieces of some columns, so that its rest stands below its beginning."""
+    if width < NARROW:
+        return [text]
+    return chop_cells(text, width) or [""]
