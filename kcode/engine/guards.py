@@ -26,7 +26,6 @@ class PlainHooks:
 
     async def before_effects(self, request: PermissionRequest) -> None:
         """Let it happen."""
-        del request
 
     async def after_effects(self) -> None:
         """Leave it at that."""
@@ -101,13 +100,7 @@ class Chain(PlainHooks):
 
 @dataclass(frozen=True, slots=True)
 class Endings:
-    """How often in a turn the model is asked to go on, by what was wrong with its ending.
-
-    Attributes:
-        empty: nothing was said, also after the same request was sent again.
-        cut: the answer was cut off at the output limit.
-        announced: a call was announced, and none was made.
-    """
+    """How often in a turn the model is asked to go on after saying nothing, being cut off, only announcing a call."""
 
     empty: int = 2
     cut: int = 3
@@ -131,9 +124,11 @@ _ANNOUNCED = (
     "a tool call was announced but not made; asked for it",
 )
 
-
-def _yes() -> bool:
-    return True
+_RUN_IT = (
+    "You showed a command instead of running it. Run it yourself: call Bash.",
+    "a command was shown but not run; asked to run it",
+)
+_SHOWN = re.compile(r"^```(?:ba|z)?sh(?:ell)?\b", re.MULTILINE)
 
 
 # For small models that do not find the tool-call interface: the form in which theirs are understood.
@@ -144,7 +139,7 @@ _WRITTEN = """A call is one JSON object and nothing else, such as \
 class EndingGuard(PlainHooks):
     """Nudges a model that stopped without an answer; a bounded number of times in a turn."""
 
-    def __init__(self, endings: Endings | None = None, *, acting: Callable[[], bool] = _yes) -> None:
+    def __init__(self, endings: Endings | None = None, *, acting: Callable[[], bool] = lambda: True) -> None:
         """`acting` says whether the model is to act at all: while it plans, an announcement is an answer."""
         self._endings = endings or Endings()
         self._left = {"empty": 0, "cut": 0, "announced": 0}
@@ -179,6 +174,8 @@ class EndingGuard(PlainHooks):
             # An empty promise that stays one is an answer without words.
             nudge = self._nudge("announced", _ANNOUNCED) if self._acting() or not text else None
             return nudge if nudge or text else Stop("end_turn", "The model announced a call and made none.")
+        if self._writes and _SHOWN.search(text):
+            return self._nudge("announced", _RUN_IT)
         if not text:
             return self._nudge("empty", _EMPTY) or Stop("end_turn", "The model stopped without an answer.")
         return None

@@ -9,13 +9,15 @@ from kcode.engine.repetition import RepetitionWatch
 from kcode.engine.settle import uninterrupted
 from kcode.types.errors import ModelError
 from kcode.types.events import CallDelta, MessageAdded, Notice, Retrying, TextDelta, ThinkingDelta
-from kcode.types.messages import AssistantMessage, TextPart, Usage
+from kcode.types.messages import AssistantMessage, TextPart, Usage, UserMessage
 from kcode.types.model import Delta, Request
 from kcode.types.questions import Option, Question
 
 OVERFLOWS = 3
 """How often a request that the server found too long is made shorter."""
 WAIT, STOP = "Wait", "Stop"
+REPEATED = """Your answer repeated the same text without end and was dropped. \
+Go on with the task: call a tool, or answer in a few words."""
 
 
 async def respond(ports: Ports, *, calls: bool = True) -> tuple[AssistantMessage, int]:
@@ -28,7 +30,7 @@ async def respond(ports: Ports, *, calls: bool = True) -> tuple[AssistantMessage
     """
     retries = _Retries(ports)
     overflow: ModelError | None = None
-    overflows = 0
+    overflows, told = 0, False
     while True:
         await ports.context.make_room(
             ports.state, ports.model.info, ports.emit, lambda r: quietly(ports, r), overflow=overflow
@@ -40,6 +42,12 @@ async def respond(ports: Ports, *, calls: bool = True) -> tuple[AssistantMessage
         except ModelError as error:
             if error.kind == "context_overflow" and overflows < OVERFLOWS:
                 overflow, overflows = error, overflows + 1
+                continue
+            if error.kind == "repetition" and retries.spent(error) and not told:
+                # The same request would bring the same: this one says what went wrong.
+                told, retries = True, _Retries(ports)
+                said = UserMessage(parts=(TextPart(text=REPEATED),), origin="harness")
+                await ports.emit(MessageAdded(agent=ports.agent, message=said))
                 continue
             await retries.wait(error)
         else:
@@ -113,6 +121,10 @@ class _Retries:
         self._ports = ports
         self._attempt = 1
         self._random = Random()  # noqa: S311 - jitter, not a secret
+
+    def spent(self, error: ModelError) -> bool:
+        """Whether this was the last attempt."""
+        return self._attempt >= retry.attempts(error, self._ports.patience)
 
     async def wait(self, error: ModelError) -> None:
         """Wait until the request may be sent again, shown and cancellable.

@@ -210,8 +210,18 @@ async def test_text_that_repeats_itself_is_stopped_not_stored_and_asked_for_once
 
     b = bench([garbage] * 9, sleep=no_wait)
     ended = await b.agent.prompt("go")
-    assert len(b.model.requests) == 2
+    assert len(b.model.requests) == 4
     assert "repeated the same text" in ended.note
+
+
+async def test_a_model_that_cannot_help_repeating_itself_is_told(bench: MakeBench) -> None:
+    garbage = says("AX - BX - " * 2_000)
+    b = bench([garbage, garbage, says("Fine.")], sleep=no_wait)
+    assert (await b.agent.prompt("go")).stop_reason == "end_turn"
+    last = b.model.requests[-1].messages[-1]
+    assert isinstance(last, UserMessage)
+    assert (last.origin, "was dropped" in last.text) == ("harness", True)
+    assert "AX - BX" not in str(b.model.requests[-1].messages)
 
 
 @pytest.mark.parametrize(

@@ -298,6 +298,13 @@ async def test_a_model_that_writes_its_calls_is_shown_how_when_it_forgets_one(be
     assert isinstance(nudge, UserMessage)
     assert '{"name": "Bash", "arguments"' in nudge.text
 
+    shown = says("You can run it:\n\n```bash\npython3 x.py\n```\n")
+    b = bench([written, shown, says("Done.")], tool("Echo", echo), hooks=EndingGuard)
+    await b.agent.prompt("go")
+    nudge = b.model.requests[-1].messages[-1]
+    assert isinstance(nudge, UserMessage)
+    assert "call Bash" in nudge.text
+
     b = bench(
         [says("", call("Echo", text="x")), says("I will run the file."), says("Done.")],
         tool("Echo", echo),

@@ -154,9 +154,10 @@ async def test_row_59_text_that_repeats_itself_is_stopped_and_not_kept(faults: F
         ended = await talk.say()
         assert (ended.stop_reason, talk.retries) == ("end_turn", ["repetition"])
         assert "AX - BX" not in json.dumps(talk.bodies[-1]["messages"])
-    async with faults(garbage, garbage, said("never")) as talk:
+    async with faults(garbage, garbage, garbage, garbage, said("never")) as talk:
         ended = await talk.say()
-        assert (ended.stop_reason, len(talk.bodies)) == ("error", 2)
+        assert (ended.stop_reason, len(talk.bodies)) == ("error", 4)
+        assert "was dropped" in talk.bodies[-1]["messages"][-1]["content"]
         assert "repeated the same text" in ended.note
 
 
