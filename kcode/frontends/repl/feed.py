@@ -147,8 +147,10 @@ class Feed:
             if not self.live.busy:
                 await self._dirty.wait()
             else:
+                # wait_for loses a cancellation that comes with the event, and this would then go on for ever.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._dirty.wait(), BLINK)
+                    async with asyncio.timeout(BLINK):
+                        await self._dirty.wait()
             self._dirty.clear()
             self._print_blocks(self.live.blocks.finished())
             self.live.changed()
