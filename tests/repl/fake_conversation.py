@@ -108,7 +108,12 @@ class FakeConversation:
 
         return [
             SessionSummary(
-                id=f"id{i}", path=self.root, cwd="", title=f"Talk {i}", updated=time.time(), messages=i
+                id=f"id{i}",
+                path=self.root,
+                cwd="",
+                title=f"Talk {i}" + " on and on" * 8,
+                updated=time.time(),
+                messages=i,
             )
             for i in range(1, 31)
         ]
@@ -354,7 +359,8 @@ class FakeConversation:
         )
         await asyncio.sleep(0.1)
         suggestions = ("Bash(rm build:*)",) if command else ()
-        request = PermissionRequest("main", "c1", tool, {}, invocation, "no rule allows it", suggestions)
+        reason = os.environ.get("FAKE_REASON", "no rule allows it")
+        request = PermissionRequest("main", "c1", tool, {}, invocation, reason, suggestions)
         decision = await self.frontend.decide(request)
         await self.do_echo(f"decided {decision.outcome} {decision.feedback}".strip())
         if decision.outcome == "cancelled":

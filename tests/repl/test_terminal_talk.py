@@ -421,9 +421,21 @@ def test_ctrl_r_searches_the_history(start: Start) -> None:
     terminal.until(lambda: terminal.prompt_line == f"{SIGN} alpha one", "the found prompt")
 
 
+def test_why_it_is_asked_is_broken_between_words(start: Start) -> None:
+    reason = "python3 in 'python3 greet.py' needs approval"
+    terminal = start(columns=40, environ={"FAKE_REASON": reason})
+    terminal.line("ask")
+    terminal.wait_for("Run this command?")
+    terminal.settle()
+    assert [line.strip() for line in terminal.lines if "approval" in line] == ["approval"]
+
+
 def test_a_stored_session_is_picked_by_typing(start: Start) -> None:
     terminal = start("--resume", ready="Which conversation?")
     terminal.settle(0.4)
+    rows = [line for line in terminal.lines if "Talk" in line]
+    assert rows
+    assert all(row.endswith("messages") for row in rows)
     terminal.send("17")
     terminal.wait_gone("Talk 16")
     terminal.send("\r")

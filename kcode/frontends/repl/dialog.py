@@ -1,6 +1,7 @@
 """Questions in the place of the prompt: a list to choose from, a line to type, or both."""
 
 import asyncio
+import textwrap
 import time
 from collections.abc import Callable
 
@@ -19,9 +20,10 @@ from prompt_toolkit.layout import (
 )
 from prompt_toolkit.layout.processors import BeforeInput, ConditionalProcessor, PasswordProcessor
 
-from kcode.frontends.repl.forms import Answer, Form
+from kcode.frontends.repl.forms import Answer, Choice, Form
 from kcode.frontends.repl.input import PromptInput
 from kcode.frontends.repl.stage import Stage
+from kcode.screen.width import cell_width, cut
 
 QUIET = 0.3
 """Seconds without a key before a dialog listens: what was typed before it was seen is not an answer."""
@@ -222,16 +224,38 @@ class Dialog:
         more = f"  ({self.waiting - 1} more waiting)" if self.waiting > 1 else ""
         lines: StyleAndTextTuples = [("class:title", f" {form.title}"), ("class:dim", f"{more}\n")]
         if form.body:
-            lines += [("", f" {line}\n") for line in form.body.split("\n")]
+            lines += [("", f" {line}\n") for line in self._body(form)]
         if form.filtering and self._filter:
             lines.append(("class:dim", f"   search: {self._filter}\n"))
         lines += self._choice_lines(form)
         lines[-1] = (lines[-1][0], lines[-1][1].removesuffix("\n"))
         return lines
 
+    def _body(self, form: Form) -> list[str]:
+        """Return what stands above the answers, broken between words; a long word is broken by the window."""
+        room = max(20, self._stage.columns - 2)
+        lines: list[str] = []
+        for line in form.body.split("\n") if form.body else ():
+            indent = line[: len(line) - len(line.lstrip())]
+            lines += textwrap.wrap(
+                line,
+                room,
+                subsequent_indent=indent,
+                break_long_words=False,
+                break_on_hyphens=False,
+                replace_whitespace=False,
+            ) or [""]
+        return lines
+
+    def _short(self, choice: Choice) -> str:
+        """Cut the label of one of many choices so that it takes a row; the whole is searched."""
+        return cut(
+            choice.label, self._stage.columns - 6 - cell_width(choice.note), self._stage.theme.glyphs.ellipsis
+        )
+
     def _choice_lines(self, form: Form) -> StyleAndTextTuples:
         visible = self._visible()
-        rows = max(1, self._stage.size.rows - 5 - form.body.count("\n"))
+        rows = max(1, self._stage.size.rows - 4 - max(1, len(self._body(form))))
         here = visible.index(self._at) if self._at in visible else 0
         first = max(0, min(here - rows // 2, len(visible) - rows))
         lines: StyleAndTextTuples = []
@@ -240,7 +264,8 @@ class Dialog:
             pointer = self._stage.theme.glyphs.prompt if chosen else " "
             box = ("[x] " if i in self._taken else "[ ] ") if form.multiple else ""
             number = "" if form.filtering else f"{i + 1}. "
-            lines.append(("class:chosen" if chosen else "", f" {pointer} {number}{box}{choice.label}"))
+            label = self._short(choice) if form.filtering else choice.label
+            lines.append(("class:chosen" if chosen else "", f" {pointer} {number}{box}{label}"))
             lines.append(("class:dim", f"  {choice.note}\n" if choice.note else "\n"))
         if form.choices and not visible:
             lines.append(("class:dim", "   nothing matches\n"))

@@ -8,6 +8,7 @@ from prompt_toolkit.layout import ConditionalContainer, Dimension, FormattedText
 from prompt_toolkit.utils import get_cwidth
 
 from kcode.frontends.repl.stage import Stage
+from kcode.screen.width import cut
 
 ROWS = 8
 
@@ -71,9 +72,9 @@ class Menu:
         lines: StyleAndTextTuples = []
         for number, completion in enumerate(shown, first):
             marked = number == at
-            name = _fit(_cut(completion.display_text, width - 2, more), width)
+            name = _fit(cut(completion.display_text, width - 2, more), width)
             lines.append(("class:chosen" if marked else "", f"  {name}"))
-            note = _cut(completion.display_meta_text, room - width, more)
+            note = cut(completion.display_meta_text, room - width, more)
             lines.append(("class:chosen" if marked else "class:dim", f"{note}\n"))
         lines[-1] = (lines[-1][0], lines[-1][1].rstrip("\n"))
         return lines
@@ -81,15 +82,3 @@ class Menu:
 
 def _fit(text: str, width: int) -> str:
     return text + " " * max(1, width - get_cwidth(text))
-
-
-def _cut(text: str, width: int, more: str) -> str:
-    """Shorten a text to so many columns; `more` marks what was cut off."""
-    if get_cwidth(text) <= width:
-        return text
-    kept = ""
-    for character in text:
-        if get_cwidth(kept + character + more) > width:
-            break
-        kept += character
-    return f"{kept}{more}" if kept else ""
