@@ -279,6 +279,7 @@ class _Opening:
                 replace=options.system_prompt,
                 append=options.append_system_prompt,
                 language=engine.settings.language or "",
+                small=model.info.window <= SMALL_WINDOW,
             ),
             environment=environment,
             new_state=Fold,

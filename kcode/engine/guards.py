@@ -123,14 +123,11 @@ _ANNOUNCED = (
     "You said what you would do next, but called no tool. Call it now; if nothing is left to do, say the result.",
     "a tool call was announced but not made; asked for it",
 )
-
 _RUN_IT = (
-    "You showed a command instead of running it. Run it yourself: call Bash.",
-    "a command was shown but not run; asked to run it",
+    "You showed what to run instead of running it, so nothing was done. Make the first of these calls now.",
+    "a call was shown but not made; asked for it",
 )
-_SHOWN = re.compile(r"^```(?:ba|z)?sh(?:ell)?\b", re.MULTILINE)
-
-
+_SHOWN = re.compile(r'^```(?:ba|z)?sh(?:ell)?\b|"name"\s*:\s*"\w+"\s*,\s*"arguments"\s*:', re.MULTILINE)
 # For small models that do not find the tool-call interface: the form in which theirs are understood.
 _WRITTEN = """A call is one JSON object and nothing else, such as \
 {"name": "Bash", "arguments": {"command": "ls"}}, with the name and arguments that you need now."""
@@ -144,14 +141,15 @@ class EndingGuard(PlainHooks):
         self._endings = endings or Endings()
         self._left = {"empty": 0, "cut": 0, "announced": 0}
         self._acting = acting
-        self._writes = False
+        self._writes, self._fresh = False, True
 
     async def before_step(self, state: State, step: int) -> Stop | Continue | None:
         """Start each turn with all nudges, and notice a model that writes its calls as text."""
         last = next((m for m in reversed(state.transcript) if isinstance(m, AssistantMessage)), None)
         if last is not None and any(r.kind == "written_call" for r in last.repairs):
             self._writes = True
-        if step == 1:
+        self._fresh = step == 1
+        if self._fresh:
             given = self._endings
             self._left = {"empty": given.empty, "cut": given.cut, "announced": given.announced}
         return None
@@ -174,7 +172,9 @@ class EndingGuard(PlainHooks):
             # An empty promise that stays one is an answer without words.
             nudge = self._nudge("announced", _ANNOUNCED) if self._acting() or not text else None
             return nudge if nudge or text else Stop("end_turn", "The model announced a call and made none.")
-        if self._writes and _SHOWN.search(text):
+        shown = _SHOWN.search(text)
+        if shown and (self._writes or (self._fresh and "arguments" in shown[0])):
+            self._writes = True
             return self._nudge("announced", _RUN_IT)
         if not text:
             return self._nudge("empty", _EMPTY) or Stop("end_turn", "The model stopped without an answer.")

@@ -1,6 +1,7 @@
 """This machine as the agent's surroundings."""
 
 import asyncio
+import itertools
 import os
 import platform
 import time
@@ -17,7 +18,10 @@ from kcode.environment.search import LocalSearch
 from kcode.environment.syntax.grammars import GRAMMARS
 from kcode.environment.syntax.local import LocalSyntax
 from kcode.process.shell import find_shell
+from kcode.screen.names import escape_name
 from kcode.types.environment import ResolvedPath
+
+_LISTED = 40
 
 
 class LocalEnvironment:
@@ -113,6 +117,7 @@ class LocalEnvironment:
             "Shell": find_shell(self._environ.get("PATH", os.defpath)).path,
             "Date": time.strftime("%A, %Y-%m-%d"),
             "Git": "not a repository" if head is None else f"on {head}" if head else "a repository",
+            "In it at the start": "" if self._mounts.slow(self._root) else _listing(self._root),
         }
 
     async def resolve(self, text: str, *, must_exist: bool = True) -> ResolvedPath:
@@ -130,6 +135,21 @@ class LocalEnvironment:
 
     async def _code_files(self) -> tuple[Sequence[str], str]:
         return await self._search.names([s for one in GRAMMARS if one.mapped for s in one.suffixes])
+
+
+def _listing(folder: Path) -> str:
+    """Name what lies in a folder, hidden things left out: a model that sees names does not make them up."""
+    try:
+        with os.scandir(folder) as entries:
+            first = itertools.islice((e for e in entries if not e.name.startswith(".")), 2_000)
+            names = sorted(
+                escape_name(e.name) + ("/" if e.is_dir(follow_symlinks=False) else "") for e in first
+            )
+    except OSError:
+        return ""
+    shown = names[:_LISTED]
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    return (", ".join(name[:80] for name in shown) + more) or "nothing"
 
 
 def _real(folder: Path) -> Path:

@@ -19,10 +19,20 @@ class Instructions:
 
 
 def system_prompt(
-    facts: Mapping[str, str], *, replace: str | None = None, append: str | None = None, language: str = ""
+    facts: Mapping[str, str],
+    *,
+    replace: str | None = None,
+    append: str | None = None,
+    language: str = "",
+    small: bool = False,
 ) -> str:
-    """Build the prompt; `facts` say where the agent works. It stays the same through a session."""
-    head = replace if replace is not None else registry.text("kcode.prompts", "system.md")
+    """Build the prompt; `facts` say where the agent works. It stays the same through a session.
+
+    `small` chooses the short one, for models with small windows: they are small themselves, and follow few and
+    plain rules better than many.
+    """
+    name = "system_small.md" if small else "system.md"
+    head = replace if replace is not None else registry.text("kcode.prompts", name)
     place = "\n".join(f"- {name}: {value}" for name, value in facts.items() if value)
     parts = [head, f"# Where you are\n{place}"]
     if language:

@@ -303,7 +303,14 @@ async def test_a_model_that_writes_its_calls_is_shown_how_when_it_forgets_one(be
     await b.agent.prompt("go")
     nudge = b.model.requests[-1].messages[-1]
     assert isinstance(nudge, UserMessage)
-    assert "call Bash" in nudge.text
+    assert "instead of running it" in nudge.text
+
+    plan = says(
+        'First:\n\n```json\n{"name": "Echo", "arguments": {"text": "x"}}\n```\n\nThen I explain the rest.'
+    )
+    b = bench([plan, says("Done.")], tool("Echo", echo), hooks=EndingGuard)
+    await b.agent.prompt("go")
+    assert len(b.model.requests) == 2
 
     b = bench(
         [says("", call("Echo", text="x")), says("I will run the file."), says("Done.")],
