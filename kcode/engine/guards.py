@@ -1,5 +1,6 @@
 """The hooks that every agent has: what joins several, and endings that are none."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -127,10 +128,12 @@ _RUN_IT = (
     "You showed what to run instead of running it, so nothing was done. Make the first of these calls now.",
     "a call was shown but not made; asked for it",
 )
-_SHOWN = re.compile(r'^```(?:ba|z)?sh(?:ell)?\b|"name"\s*:\s*"\w+"\s*,\s*"arguments"\s*:', re.MULTILINE)
+_SHOWN = re.compile(
+    r'^```(?:ba|z)?sh(?:ell)?\s*\n(?P<command>.+)|"name"\s*:\s*"\w+"\s*,\s*"arguments"\s*:', re.MULTILINE
+)
 # For small models that do not find the tool-call interface: the form in which theirs are understood.
 _WRITTEN = """A call is one JSON object and nothing else, such as \
-{"name": "Bash", "arguments": {"command": "ls"}}, with the name and arguments that you need now."""
+{"name": "Bash", "arguments": {"command": %s}}, with the name and arguments that you need now."""
 
 
 class EndingGuard(PlainHooks):
@@ -175,17 +178,22 @@ class EndingGuard(PlainHooks):
         shown = _SHOWN.search(text)
         if shown and (self._writes or (self._fresh and "arguments" in shown[0])):
             self._writes = True
-            return self._nudge("announced", _RUN_IT)
+            return self._nudge("announced", _RUN_IT, shown["command"] or "ls")
         if not text:
             return self._nudge("empty", _EMPTY) or Stop("end_turn", "The model stopped without an answer.")
         return None
 
-    def _nudge(self, kind: str, said: tuple[str, str]) -> Continue | None:
+    def _nudge(self, kind: str, said: tuple[str, str], command: str | None = None) -> Continue | None:
         if self._left[kind] <= 0:
             return None
         self._left[kind] -= 1
-        shown = f"{said[0]} {_WRITTEN}" if self._writes and kind != "cut" else said[0]
-        return Continue(shown, note=said[1][0].upper() + said[1][1:] + ".")
+        shown = (
+            f"{said[0]} {_WRITTEN % json.dumps(command or 'ls')}"
+            if self._writes and kind != "cut"
+            else said[0]
+        )
+        note = said[1][0].upper() + said[1][1:] + "."
+        return Continue(shown, note=note, drop=command is not None)
 
 
 _INTENT = re.compile(

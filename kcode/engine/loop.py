@@ -9,7 +9,7 @@ from itertools import count
 from kcode.engine.execute import execute
 from kcode.engine.ports import Ports
 from kcode.engine.step import respond
-from kcode.types.events import MessageAdded, Notice, StepEnded, StepStarted
+from kcode.types.events import MessageAdded, Notice, StepEnded, StepStarted, Undone
 from kcode.types.hooks import Continue, Stop
 from kcode.types.messages import AssistantMessage, TextPart, UserMessage
 
@@ -71,6 +71,8 @@ async def _go_on(ports: Ports, response: AssistantMessage) -> Stop | None:
 async def _say(ports: Ports, nudge: Continue) -> None:
     if nudge.note:
         await ports.emit(Notice(agent=ports.agent, level="warning", text=nudge.note, code="nudge"))
+    if nudge.drop:
+        await ports.emit(Undone(agent=ports.agent, upto=len(ports.state.transcript) - 1))
     if nudge.text:
         message = UserMessage(parts=(TextPart(text=nudge.text),), origin=nudge.origin)
         await ports.emit(MessageAdded(agent=ports.agent, message=message))

@@ -5,8 +5,8 @@ from random import Random
 
 from kcode.engine import retry
 from kcode.engine.ports import Ports
-from kcode.engine.repetition import RepetitionWatch
 from kcode.engine.settle import uninterrupted
+from kcode.screen.repetition import RepetitionWatch
 from kcode.types.errors import ModelError
 from kcode.types.events import CallDelta, MessageAdded, Notice, Retrying, TextDelta, ThinkingDelta
 from kcode.types.messages import AssistantMessage, TextPart, Usage, UserMessage

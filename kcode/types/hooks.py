@@ -31,6 +31,8 @@ class Continue:
     origin: Literal["harness", "memory"] = "harness"
     """`memory` for the text of instruction files, which outlives summaries."""
     calls: bool = True
+    drop: bool = False
+    """Whether the last response is taken out of the conversation: a model that sees it would repeat it."""
 
 
 class Hooks(Protocol):

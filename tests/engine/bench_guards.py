@@ -19,8 +19,8 @@ from kcode.engine.agent import Agent, AgentSpec
 from kcode.engine.guards import Chain, EndingGuard, PlainHooks
 from kcode.engine.loops import LoopGuard, MistakeGuard
 from kcode.engine.ports import Clock
-from kcode.engine.repetition import RepetitionWatch
 from kcode.providers.scripted import ScriptedModel, call, says
+from kcode.screen.repetition import RepetitionWatch
 from kcode.session.fold import Fold
 from kcode.types.environment import Environment
 from kcode.types.events import Event

@@ -14,9 +14,9 @@ from kcode.engine import retry
 from kcode.engine.guards import Chain, EndingGuard, Endings
 from kcode.engine.loops import LoopGuard, MistakeGuard, Mistakes, Repeats
 from kcode.engine.ports import Clock
-from kcode.engine.repetition import RepetitionWatch
 from kcode.engine.retry import Patience
 from kcode.providers.scripted import call, says
+from kcode.screen.repetition import RepetitionWatch
 from kcode.types.errors import ModelError
 from kcode.types.events import Notice, Retrying, TurnEnded
 from kcode.types.messages import AssistantMessage, Repair, ToolCall, Usage, UserMessage

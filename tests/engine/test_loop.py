@@ -303,7 +303,8 @@ async def test_a_model_that_writes_its_calls_is_shown_how_when_it_forgets_one(be
     await b.agent.prompt("go")
     nudge = b.model.requests[-1].messages[-1]
     assert isinstance(nudge, UserMessage)
-    assert "instead of running it" in nudge.text
+    assert '{"name": "Bash", "arguments": {"command": "python3 x.py"}}' in nudge.text
+    assert "You can run it" not in str(b.model.requests[-1].messages)
 
     plan = says(
         'First:\n\n```json\n{"name": "Echo", "arguments": {"text": "x"}}\n```\n\nThen I explain the rest.'

@@ -16,7 +16,7 @@ import kcode.providers.reply
 from kcode.arguments.mend import mend
 from kcode.engine.guards import EndingGuard, PlainHooks
 from kcode.engine.loops import LoopGuard, MistakeGuard
-from kcode.engine.repetition import RepetitionWatch
+from kcode.screen.repetition import RepetitionWatch
 from kcode.providers.gate import Gate
 from kcode.types.errors import ModelError
 
