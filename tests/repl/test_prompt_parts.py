@@ -17,7 +17,8 @@ from kcode.frontends.repl.history import KEEP, READ, DiskHistory
 from kcode.frontends.repl.images import images_in
 from kcode.frontends.repl.pastes import Pastes, clean
 from kcode.frontends.repl.picker import ago
-from kcode.frontends.repl.theme import detect
+from kcode.frontends.repl.status import Status
+from kcode.frontends.repl.theme import Theme, detect
 
 
 def loaded(path: Path) -> list[str]:
@@ -195,3 +196,19 @@ def test_the_person_chooses_the_editor(tmp_path: Path) -> None:
 
 def test_times_in_the_past_are_words() -> None:
     assert [ago(s) for s in (3, 61, 7300, 90_000)] == ["just now", "1 minute ago", "2 hours ago", "1 day ago"]
+
+
+def test_the_status_line_tells_tokens_share_cache_and_cost() -> None:
+    status = Status(Theme(), model="kimi-k3", used=24_600, window=262_144, cached=87, cost=0.0421)
+    shown = "".join(part[1] for part in status.line())
+    assert "kimi-k3" in shown
+    assert "25k 9% context" in shown
+    assert "87% cached" in shown
+    assert "$0.04" in shown
+
+
+def test_the_status_line_says_nothing_of_what_it_does_not_know() -> None:
+    shown = "".join(part[1] for part in Status(Theme(), model="m").line())
+    assert "context" not in shown
+    assert "cached" not in shown
+    assert "$" not in shown

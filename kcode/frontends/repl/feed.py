@@ -240,7 +240,7 @@ class Feed:
             case ContextTrimmed():
                 self._print(turn.trimmed(self._canvas, event, self._columns))
             case Cleared():
-                self.status.used = 0
+                self.status.used, self.status.cached = 0, None
                 self.live.todos = ()
             case ModelChanged():
                 self.status.model, self.status.window = safe(event.model), event.window
@@ -264,6 +264,7 @@ class Feed:
                 self._text_shown = False
                 if message.usage.input:
                     self.status.used = message.usage.input + message.usage.output
+                    self.status.cached = round(100 * message.usage.cached / message.usage.input)
                 if message.usage.cost is not None:
                     self.status.cost = (self.status.cost or 0.0) + message.usage.cost
             case ToolMessage():

@@ -15,6 +15,8 @@ FULL = 80
 class Status:
     """What the status line shows; `used` and `window` are tokens, `cost` US dollars.
 
+    `cached` says which share of the last request came out of the server's cache, in percent; None before one did.
+
     `own` are the lines of the person's own command, which stand below. `note` stands in place of everything for
     as long as it is set.
     """
@@ -24,6 +26,7 @@ class Status:
     model: str = ""
     used: int = 0
     window: int = 0
+    cached: int | None = None
     cost: float | None = None
     branch: str = ""
     note: str = ""
@@ -44,9 +47,10 @@ class Status:
         if self.model:
             parts.append(("class:status", self.model))
         if self.used and self.window:
-            parts.append(
-                ("class:warn" if self.percent >= FULL else "class:status", f"{self.percent}% context")
-            )
+            style = "class:warn" if self.percent >= FULL else "class:status"
+            parts.append((style, f"{thousands(self.used)} {self.percent}% context"))
+        if self.cached is not None:
+            parts.append(("class:status", f"{self.cached}% cached"))
         if self.cost:
             parts.append(("class:status", money(self.cost)))
         if self.branch:
@@ -69,6 +73,13 @@ class Status:
             "bypassPermissions": f"{glyphs.accept} no permission checks",
         }
         return f"{words.get(self.mode, self.mode)} (Shift-Tab)"
+
+
+def thousands(tokens: int) -> str:
+    """Return a number of tokens in few characters: 840, 12k, 1.2M."""
+    if tokens < 1_000:
+        return str(tokens)
+    return f"{tokens / 1_000:.0f}k" if tokens < 999_500 else f"{tokens / 1_000_000:.1f}M"
 
 
 def money(dollars: float) -> str:
