@@ -16,8 +16,8 @@ import kcode.providers.reply
 from kcode.arguments.mend import mend
 from kcode.engine.guards import EndingGuard, PlainHooks
 from kcode.engine.loops import LoopGuard, MistakeGuard
-from kcode.screen.repetition import RepetitionWatch
 from kcode.providers.gate import Gate
+from kcode.screen.repetition import RepetitionWatch
 from kcode.types.errors import ModelError
 
 Patch = pytest.MonkeyPatch
