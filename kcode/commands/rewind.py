@@ -55,10 +55,10 @@ async def _number(context: CommandContext, points: Sequence[RewindPoint], words:
             raise SessionError(f"{words[0]!r} is no prompt's number. {USAGE}")
         return int(words[0])
     newest = list(reversed(points))[:SHOWN]
-    options = [Option(f"{point.number}. {_short(point.text)}", _changes(point)) for point in newest]
+    options = [Option(f"#{point.number} {_short(point.text)}", _changes(point)) for point in newest]
     options.append(Option(REDO, "take the last going back back"))
     answer = await context.ask(Question("Go back to before which prompt?", options, header="Rewind"))
-    first = (answer or "").strip().partition(".")[0]
+    first = (answer or "").strip().partition(" ")[0].lstrip("#").rstrip(".")
     if first == REDO:
         return 0
     return int(first) if first.isdecimal() else None

@@ -243,14 +243,14 @@ async def test_the_list_names_prompts_with_lines_for_each_file_and_asks_what_to_
     )
     await talking.says("change a")
     await talking.says("let the shell do it")
-    person.answers = ["2. let the shell", "Files only"]
+    person.answers = ["#2 let the shell", "Files only"]
 
     await talking.command("/rewind")
 
     options = {option.label: option.description for option in person.asked[0].options}
-    assert options["1. change a"] == "a.txt +1 -1"
-    assert "made.txt +2 -0" in options["2. let the shell do it"]
-    assert "a.txt +0 -2" in options["2. let the shell do it"]
+    assert options["#1 change a"] == "a.txt +1 -1"
+    assert "made.txt +2 -0" in options["#2 let the shell do it"]
+    assert "a.txt +0 -2" in options["#2 let the shell do it"]
     assert "made.txt" in person.asked[1].text
     assert (root / "a.txt").read_text() == "1\ntwo\n"
     assert not (root / "made.txt").exists()
