@@ -43,6 +43,12 @@ kcode {__version__}: a terminal coding agent for Kimi models and any OpenAI-comp
 """
 
 
+WINDOWS = (
+    "native Windows is not supported: commands need a POSIX shell and its process groups. Only --version and "
+    "--help work here. Run kcode in WSL: wsl --install, then install it there."
+)
+
+
 class UsageError(Exception):
     """The command line cannot be used; the text says why."""
 
@@ -153,6 +159,8 @@ def _subcommand(name: str, arguments: "list[str]", cwd: "Path") -> int:
 
 
 def _working_folder() -> "Path":
+    if sys.platform == "win32":
+        raise UsageError(WINDOWS)
     from pathlib import Path  # noqa: PLC0415 - --version needs no paths
 
     try:

@@ -151,9 +151,7 @@ def _ripgrep() -> Check:
 
 def _shell() -> Check:
     if os.name == "nt":
-        return Check(
-            "shell", "error", "native Windows has no POSIX shell: run kcode in WSL; -p without Bash works"
-        )
+        return Check("shell", "error", "native Windows has no POSIX shell: run kcode in WSL")
     path = shutil.which("bash")
     return (
         Check("shell", "ok", path) if path else Check("shell", "warning", "no bash: commands run in /bin/sh")

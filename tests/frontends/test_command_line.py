@@ -61,3 +61,12 @@ def test_a_prompt_that_a_list_of_tools_swallowed_is_told() -> None:
 def test_a_copy_needs_a_session_to_copy(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["-p", "hi", "--fork-session"]) == 2
     assert "--continue" in capsys.readouterr().err
+
+
+def test_native_windows_is_told_what_works(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", "win32")
+    assert main(["-p", "hi"]) == 2
+    assert "WSL" in capsys.readouterr().err
+    assert main(["--version"]) == 0
