@@ -14,6 +14,7 @@ from kcode.types.events import Cleared, MessageAdded, Mode, ModeChanged, Notice,
 from kcode.types.messages import ImagePart, TextPart, UserMessage
 from kcode.types.model import ModelInfo
 
+BUSY = "A turn is running; interrupt it first, or wait for it."
 SHELL_SECONDS = 600.0
 CACHE_SECONDS = 600.0
 """How long servers keep the beginning of a conversation, roughly."""
@@ -129,7 +130,7 @@ class Conversation(View):
     async def compact(self, focus: str = "", *, fast: bool = False) -> str:
         """Summarise the older conversation."""
         if self.busy:
-            return "A turn is running; interrupt it first, or wait for it."
+            return BUSY
         if not self.state.transcript:
             return "There is nothing to summarise yet."
         before, after = await self._agent.compact(focus, fast=fast)
@@ -140,7 +141,7 @@ class Conversation(View):
     async def uncompact(self) -> str:
         """Take the last summary back."""
         if self.busy:
-            return "A turn is running; interrupt it first, or wait for it."
+            return BUSY
         return await self._agent.context.uncompact(self.state, self.model, self._agent.emit)
 
     async def adjust_context(
@@ -162,8 +163,7 @@ class Conversation(View):
 
     async def resume(self, session: str) -> None:
         """Go on with another session."""
-        if self.busy:
-            raise SessionError("A turn is running; interrupt it first, or wait for it.")
+        self._idle()
         if session == self.session_id:
             raise SessionError("This is the session that you are in.")
         opened = self._parts.sessions.reopen(session)
@@ -231,7 +231,7 @@ class Conversation(View):
 
     def _idle(self) -> None:
         if self.busy:
-            raise SessionError("A turn is running; interrupt it first, or wait for it.")
+            raise SessionError(BUSY)
 
     async def _say(self, text: str) -> None:
         message = UserMessage(parts=(TextPart(text=text),), origin="harness")

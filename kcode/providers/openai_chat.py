@@ -139,10 +139,6 @@ class OpenAIChat:
             else:
                 return self._taught(message, changes)
 
-    async def warm(self) -> None:
-        """Get ready for the first request, without sending anything; the waiting is done on a thread."""
-        await self._client.opened()
-
     async def models(self) -> Sequence[Mapping[str, Any]]:
         """Return the rows of GET /models.
 

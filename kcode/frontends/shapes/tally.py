@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import cast
 
+from kcode.session.totals import add_usage
 from kcode.types.events import (
     Compacted,
     Event,
@@ -30,15 +31,8 @@ class ModelTally:
         known = self.usage
         cost = None if usage.cost is None or known.cost is None else known.cost + usage.cost
         self.requests += 1
-        self.usage = Usage(
-            input=known.input + usage.input,
-            cached=known.cached + usage.cached,
-            cache_write=known.cache_write + usage.cache_write,
-            output=known.output + usage.output,
-            reasoning=known.reasoning + usage.reasoning,
-            cost=cost,
-            estimated=known.estimated or usage.estimated,
-        )
+        # The sum skips unknown prices; a result object must not show what is only a part as the whole.
+        self.usage = add_usage(known, usage).model_copy(update={"cost": cost})
 
 
 def arguments_of(call: ToolCall) -> JsonObject:

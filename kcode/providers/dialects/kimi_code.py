@@ -1,24 +1,14 @@
-"""The Kimi Code subscription."""
+"""The Kimi Code subscription: Moonshot's platform with efforts of its own."""
+
+from dataclasses import replace
 
 from kcode.providers import effort
-from kcode.providers.dialect import Dialect, Target, indexed, on_host
+from kcode.providers.dialect import Target, on_host
+from kcode.providers.dialects.kimi import DIALECT as MOONSHOT
 
 
 def _matches(where: Target) -> bool:
     return on_host(where, "kimi.com", "kimi.ai")
 
 
-DIALECT = Dialect(
-    name="kimi_code",
-    matches=_matches,
-    rank=30,
-    fields=effort.plan,
-    no_text="omitted",
-    call_ids=indexed,
-    reasoning="required",
-    reasoning_key="reasoning_content",
-    session_key=True,
-    moonshot_schemas=True,
-    tool_images=True,
-    videos=True,
-)
+DIALECT = replace(MOONSHOT, name="kimi_code", matches=_matches, fields=effort.plan)
