@@ -188,11 +188,14 @@ class Conversation(View):
 
     async def close(self) -> None:
         """End what runs, close the log and the connection."""
-        await self._agent.finish()
-        await self._parts.rewinding.close()
-        await self.environment.close()
-        self._parts.recorder.log.close()
-        await self._agent.model.close()
+        try:
+            await self._agent.finish()
+            await self._parts.rewinding.close()
+            await self.environment.close()
+        finally:
+            # Whatever could not be ended, what was said is on disk and the session is free again.
+            self._parts.recorder.log.close()
+            await self._agent.model.close()
 
     async def _warn_of_cold(self) -> None:
         """Say so before a long conversation is sent anew at the full price."""

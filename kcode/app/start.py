@@ -34,6 +34,7 @@ from kcode.environment.local import LocalEnvironment
 from kcode.prompts.build import system_prompt
 from kcode.session.checkpoints import Checkpoints
 from kcode.session.fold import Fold
+from kcode.session.log import SessionLog
 from kcode.session.retention import Limits as KeepFor
 from kcode.session.retention import clean_in_background
 from kcode.session.store import Store
@@ -101,8 +102,18 @@ class _Opening:
         self._home: Home = find_home(self._environ)
         self._notices: list[str] = []
         self._rules: Rules | None = None
+        self._log: SessionLog | None = None
 
     async def open(self) -> Conversation:
+        try:
+            return await self._steps()
+        except BaseException:
+            if self._log is not None:
+                # Its lock would keep whoever tries again, this very process, from the session.
+                self._log.close()
+            raise
+
+    async def _steps(self) -> Conversation:
         options = self._options
         root = project_root(options.cwd, self._home)
         trusted = self._trusted(root)
@@ -124,6 +135,7 @@ class _Opening:
         )
         sessions = Sessions(store, options.cwd)
         opened = sessions.open(options)
+        self._log = opened.log
         self._notices += opened.remarks
         recorder = Recorder(opened.log, self._frontend)
         rewinding = self._rewinding(loaded, plain, recorder, authorizer)
