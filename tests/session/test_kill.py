@@ -16,7 +16,8 @@ from kcode.session.fold import fold
 from kcode.session.read import read_session
 from kcode.types.events import MessageAdded
 
-ROUNDS = int(os.environ.get("KCODE_KILL_ROUNDS", "40"))
+ROUNDS = int(os.environ.get("KCODE_KILL_ROUNDS", "450"))
+EACH = 45
 
 # Forks one writer per line of input, so that the rounds do not pay for start-up.
 WRITER = """
@@ -111,13 +112,14 @@ def killed_after(writer: subprocess.Popen[bytes], path: Path, seed: int, seconds
     return {line.removeprefix("said ") for line in lines if line.startswith("said ")}
 
 
+@pytest.mark.parametrize("group", range(-(-ROUNDS // EACH)))
 def test_a_killed_writer_loses_nothing_it_had_said_and_the_session_goes_on(
-    writer: subprocess.Popen[bytes], tmp_path: Path
+    writer: subprocess.Popen[bytes], tmp_path: Path, group: int
 ) -> None:
-    chance = random.Random(7)
+    chance = random.Random(group)
     said: set[str] = set()
-    for number in range(ROUNDS):
-        path = tmp_path / f"log-{number // 10}.jsonl"
+    for number in range(group * EACH, min((group + 1) * EACH, ROUNDS)):
+        path = tmp_path / f"log-{number // 9}.jsonl"
         said = said if path.exists() else set()
         said |= killed_after(writer, path, number, chance.random() * 0.03)
         recorded = read_session(path)
