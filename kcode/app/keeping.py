@@ -1,7 +1,8 @@
 """The environment of a conversation: what its file tools write is kept, before and after."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from kcode.types.environment import (
     Environment,
@@ -14,11 +15,14 @@ from kcode.types.environment import (
     Syntax,
 )
 
+Keep: TypeAlias = Callable[[Path, bytes], Awaitable[None]]
+"""Keeps what is in a file."""
+
 
 class KeepingFiles:
     """Files whose every content is kept before it is replaced, and after."""
 
-    def __init__(self, files: Files, keep: Callable[[bytes], None]) -> None:
+    def __init__(self, files: Files, keep: Keep) -> None:
         self._files = files
         self._keep = keep
 
@@ -33,9 +37,9 @@ class KeepingFiles:
     async def write(self, path: Path, data: bytes, *, expect: str | None = None) -> None:
         """Replace the file, or make it."""
         if expect != "" and (await self._files.stat(path)).kind == "file":
-            self._keep(await self._files.read(path))
+            await self._keep(path, await self._files.read(path))
         await self._files.write(path, data, expect=expect)
-        self._keep(data)
+        await self._keep(path, data)
 
     async def list(self, path: Path) -> Sequence[tuple[str, FileStat]]:
         """Return a folder's entries."""
@@ -45,7 +49,7 @@ class KeepingFiles:
 class KeepingEnvironment:
     """An environment with such files; see `kcode.types.environment.Environment`."""
 
-    def __init__(self, inner: Environment, keep: Callable[[bytes], None]) -> None:
+    def __init__(self, inner: Environment, keep: Keep) -> None:
         self._inner = inner
         self._files = KeepingFiles(inner.files, keep)
 

@@ -105,7 +105,8 @@ class LimitGuard(PlainHooks):
                 return None
             words = f"The budget of ${meter.ceiling:g} for this session is used up (${spent:.2f})."
             options = (Option(GO_ON, f"up to another ${meter.portion:g}"), Option(STOP))
-            answer = await meter.ask(Question(words, options, header="Budget")) if meter.ask else None
+            question = Question(words, options, header="Budget", closed=True)
+            answer = await meter.ask(question) if meter.ask else None
             if answer != GO_ON:
                 return Stop("max_turn_requests", f"{words} Raise it with /budget.", limit="budget")
             meter.ceiling = spent + meter.portion

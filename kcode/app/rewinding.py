@@ -12,7 +12,7 @@ from kcode.session.timeline import Change, Point, Trees
 from kcode.types.command import RewindPoint, Rewound
 from kcode.types.environment import Files
 from kcode.types.errors import SessionError
-from kcode.types.events import Notice, Redone, Undone
+from kcode.types.events import Notice, Redone, Restored, Undone
 from kcode.types.frontend import PermissionRequest
 from kcode.types.messages import UserMessage
 from kcode.types.state import State
@@ -69,6 +69,7 @@ class Rewinding:
         self._recorder = recorder
         self._files = files
         self._root = root
+        self._failed: set[str] = set()
         self._told: set[int] = set()
         """Calls, by identity, whose loss the person was told of when asked."""
 
@@ -79,6 +80,14 @@ class Rewinding:
     async def close(self) -> None:
         """Finish what is being kept."""
         await self.checkpoints.close()
+
+    async def keep(self, path: Path, data: bytes) -> None:
+        """Keep what is in a file that a tool changes; where that fails the person is told, once for each reason."""
+        trouble = self.checkpoints.keep(data)
+        if trouble and trouble not in self._failed:
+            text = f"/rewind cannot bring back {self._shown(path)} as it is now: no copy can be kept ({trouble})."
+            await self._recorder(Notice(level="warning", text=text, code="no_checkpoint"))
+        self._failed = {trouble} if trouble else set()
 
     def caution(self, invocation: Invocation) -> str:
         """Say, for who is asked about a call, that what it throws away cannot be brought back; empty if it can."""
@@ -132,10 +141,14 @@ class Rewinding:
         draft = point.message.text if isinstance(point.message, UserMessage) else ""
         return Rewound(done.restored, done.kept, done.notes, draft if conversation else "", conversation)
 
+    def redoable(self, state: State) -> bool:
+        """Whether the last going back can be taken back."""
+        restored, cut = self._back(state)
+        return restored is not None or cut
+
     async def redo(self, agent: Agent) -> Rewound | None:
         """Take the last going back back."""
-        restored, cut = self._recorder.timeline.last_back
-        cut = cut and agent.state.redoable
+        restored, cut = self._back(agent.state)
         if restored is None and not cut:
             return None
         if cut:
@@ -145,6 +158,10 @@ class Rewinding:
         plan = await self.checkpoints.plan([restored])
         done = await self._put_back(plan, conversation=cut, look=False, notes=(), redo=True)
         return Rewound(done.restored, done.kept, conversation=cut)
+
+    def _back(self, state: State) -> tuple[Restored | None, bool]:
+        restored, cut = self._recorder.timeline.last_back
+        return restored, cut and state.redoable
 
     async def _put_back(
         self, plan: Plan, *, conversation: bool, look: bool, notes: Sequence[str], redo: bool = False

@@ -139,7 +139,7 @@ class _Opening:
         self._notices += opened.remarks
         recorder = Recorder(opened.log, self._frontend)
         rewinding = self._rewinding(loaded, plain, recorder, authorizer)
-        environment = KeepingEnvironment(plain, rewinding.checkpoints.keep)
+        environment = KeepingEnvironment(plain, rewinding.keep)
         authorizer.caution = rewinding.caution
         for event in opened.events:
             recorder.count(event)

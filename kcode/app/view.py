@@ -171,6 +171,11 @@ class View:
         """The prompts of this conversation, the oldest first."""
         return await self._parts.rewinding.points(self.state)
 
+    @property
+    def redoable(self) -> bool:
+        """Whether there is a going back that can be taken back."""
+        return self._parts.rewinding.redoable(self.state)
+
     async def git_line(self) -> str:
         """Name the branch and its state in a few words."""
         return await self.environment.git.status_line()

@@ -56,8 +56,10 @@ async def _number(context: CommandContext, points: Sequence[RewindPoint], words:
         return int(words[0])
     newest = list(reversed(points))[:SHOWN]
     options = [Option(f"#{point.number} {_short(point.text)}", _changes(point)) for point in newest]
-    options.append(Option(REDO, "take the last going back back"))
-    answer = await context.ask(Question("Go back to before which prompt?", options, header="Rewind"))
+    if context.redoable:
+        options.append(Option(REDO, "take the last going back back"))
+    question = Question("Go back to before which prompt?", options, header="Rewind", closed=True)
+    answer = await context.ask(question)
     first = (answer or "").strip().partition(" ")[0].lstrip("#").rstrip(".")
     if first == REDO:
         return 0
@@ -75,7 +77,7 @@ async def _what(context: CommandContext, number: int, words: Sequence[str]) -> W
     ahead = await context.rewind(number, conversation=True, files=True, look=True)
     text = "\n".join(["What is to be restored?", *_preview(ahead)])
     options = [*(Option(label) for label in WHAT), Option(LEAVE)]
-    answer = await context.ask(Question(text, options, header="Rewind"))
+    answer = await context.ask(Question(text, options, header="Rewind", closed=True))
     return WHAT.get(answer or "")
 
 

@@ -153,7 +153,9 @@ class _Retries:
     async def _asked(self, error: ModelError, seconds: float) -> float | None:
         """Let the person decide about a wait that is longer than anybody waits unasked."""
         words = f"{error} The server asks to wait {seconds / 60:.0f} minutes."
-        answer = await self._ports.ask(Question(words, (Option(WAIT), Option(STOP)), header="Wait"))
+        answer = await self._ports.ask(
+            Question(words, (Option(WAIT), Option(STOP)), header="Wait", closed=True)
+        )
         return seconds if answer == WAIT else None
 
     def _given_up(self, error: ModelError) -> ModelError:

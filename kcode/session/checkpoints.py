@@ -65,15 +65,19 @@ class Checkpoints:
         self._shadow: Shadow | None = None
         self._blobs: Blobs | None = None
         self._depth = 0
-        self._last = ""
+        self._last: Snapshot | None = None
         self._task: asyncio.Task[None] | None = None
         self.problem = _unfit(root, user_home) if whole else "it is switched off in the settings"
         """Why the folder is not kept as a whole; empty while it is."""
+        self._hopeless = bool(self.problem)
 
-    def keep(self, data: bytes) -> None:
-        """Keep the content of a file that a tool is about to change or has just made."""
-        with contextlib.suppress(OSError):
+    def keep(self, data: bytes) -> str:
+        """Keep the content of a file that a tool is about to change or has just made; says what went wrong, or ""."""
+        try:
             self._store().put(data)
+        except OSError as error:
+            return error.strerror or str(error)
+        return ""
 
     def begin(self) -> None:
         """Keep the folder for the first time, in the background; later ones take a fraction of that."""
@@ -83,22 +87,22 @@ class Checkpoints:
     async def before(self) -> None:
         """Keep the folder before calls that may change it; nothing is done for calls within calls."""
         self._depth += 1
-        if self._depth > 1 or self.problem:
+        if self._depth > 1 or self._hopeless:
             return
         if self._task is not None and (await asyncio.wait({self._task}, timeout=_PATIENCE))[1]:
             await self._emit(Notice(text="Keeping a copy of this folder's files first.", code="checkpoint"))
             await self.settled()
-        if self.problem:
+        if self._hopeless:
             return
         found = await self._snapshot()
-        self._last = found.tree
+        self._last = found if found.tree else None
         await self._emit(self._event("before", found))
 
     def after(self) -> None:
         """Keep the folder after those calls, in the background."""
         self._depth = max(self._depth - 1, 0)
         if self._depth == 0 and self._last:
-            before, self._last = self._last, ""
+            before, self._last = self._last, None
             self._task = asyncio.create_task(self._after(before, self._task))
 
     async def settled(self) -> None:
@@ -118,7 +122,8 @@ class Checkpoints:
                 if file.others or not now.is_(file.left):
                     kept.append((file.path, "somebody else changed it"))
                     continue
-                ready.append(Ready(file.path, now, await self._content(file.target)))
+                bits = self._copies().bits(file.path) if now.data is None else None
+                ready.append(Ready(file.path, now, await self._content(file.target), bits))
             except OSError as error:
                 kept.append((file.path, error.strerror or str(error)))
         return Plan(ready, kept)
@@ -133,7 +138,8 @@ class Checkpoints:
                     self.keep(state.data)
         done, failed = await put_back(plan.ready, write, self._root)
         event = Restored(files=tuple(done), conversation=conversation, redo=redo)
-        await self._emit(event)
+        if done or conversation or redo:
+            await self._emit(event)
         return event, failed
 
     async def close(self) -> None:
@@ -167,21 +173,20 @@ class Checkpoints:
     async def _first(self) -> None:
         await self._snapshot()
 
-    async def _snapshot(self) -> Snapshot:
-        found = await self._copies().snapshot()
-        if found.problem:
-            self.problem = found.problem
+    async def _snapshot(self, since: Snapshot | None = None) -> Snapshot:
+        found = await self._copies().snapshot(since)
+        self.problem, self._hopeless = found.problem, found.lasting
         return found
 
-    async def _after(self, before: str, earlier: "asyncio.Task[None] | None") -> None:
+    async def _after(self, before: Snapshot, earlier: "asyncio.Task[None] | None") -> None:
         if earlier is not None:
             await asyncio.wait({earlier})
-        found = await self._snapshot()
+        found = await self._snapshot(before)
         event = self._event("after", found)
-        if found.tree and found.tree != before:
+        if found.tree and found.tree != before.tree:
             shadow = self._copies()
             with contextlib.suppress(ShadowError, OSError):
-                changed = await shadow.changes(before, found.tree)
+                changed = await shadow.changes(before.tree, found.tree)
                 lines = [
                     FileLines(path=str(shadow.top / c.path), added=c.added, removed=c.removed)
                     for c in changed[:_LISTED]

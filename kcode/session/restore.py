@@ -72,6 +72,8 @@ class Ready:
     path: Path
     now: Now
     then: Now
+    bits: int | None = None
+    """The permission bits of a file that is to be made again and that not everybody might read."""
 
 
 def git_id(data: bytes) -> str:
@@ -159,10 +161,22 @@ async def _put(file: Ready, write: Write, stop: Path) -> None:
     if file.now.mode == LINK:
         path.unlink()
         expect = ""
+    if file.bits is not None and not expect:
+        expect = _empty(path)
     await write(path, then.data, expect)
+    if file.bits is not None:
+        path.chmod(file.bits)
     mode = stat.S_IMODE(path.stat().st_mode)
     if then.mode and bool(mode & 0o100) != (then.mode == PROGRAM):
         path.chmod(mode | ((mode & 0o444) >> 2) if then.mode == PROGRAM else mode & ~0o111)
+
+
+def _empty(path: Path) -> str:
+    """Make an empty file that only its owner can read, and return its SHA-256."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    os.close(os.open(path, flags, 0o600))
+    return hashlib.sha256(b"").hexdigest()
 
 
 def _link(path: Path, target: bytes) -> None:

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import stat
+import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,10 @@ from pathlib import Path
 from kcode.process import git as hardening
 from kcode.process.environ import clean_environment
 from kcode.process.spawn import Finished, run
+from kcode.session.born import born
 from kcode.session.disk import private_folder
+from kcode.session.modes import Modes
+from kcode.session.trees import TreeChange, tree_blobs, tree_changes
 
 _CONFIG = """\
 [core]
@@ -38,9 +42,13 @@ _GENERATED = (
 )
 """Folders that tools make anew; they are left out also where no ignore file names them."""
 _SECONDS = 60.0
-_DAMAGED = re.compile(r"invalid object|corrupt|bad (index|object|signature|tree)|unable to read|is empty")
+_DAMAGED = re.compile(
+    r"invalid object|corrupt|bad (index|object|signature|tree)|unable to read|is empty|not a git repository"
+)
 _LISTING = 64_000_000
 _INDEX = "index"
+_COARSE = 0.02
+"""Seconds by which the clock of file systems may lag behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +62,24 @@ class Caps:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The id of what was kept, "" if nothing could be, and then why; paths that are left out, relative."""
+    """The id of what was kept, "" if nothing could be, and then why; paths that are left out, relative.
+
+    `lasting` tells that it is of no use to try again; `began` is the Unix time at which the files were looked at.
+    """
 
     tree: str
     problem: str = ""
     omitted: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class TreeChange:
-    """How a file differs between two trees: ids of git blobs and modes, "" where there is no file."""
-
-    path: str
-    before: str
-    before_mode: str
-    after: str
-    after_mode: str
-    added: int = 0
-    removed: int = 0
+    lasting: bool = False
+    began: float = 0.0
 
 
 class ShadowError(Exception):
     """Git did not do what was asked; the text says why."""
+
+
+class TooMuchError(ShadowError):
+    """The folder is too large to be kept, or cannot be kept at all."""
 
 
 class Shadow:
@@ -102,14 +106,19 @@ class Shadow:
         self._tasks: set[asyncio.Task[Snapshot]] = set()
         self._tree = ""
         self._large: set[str] = set()
+        self._modes = Modes(folder / "modes")
         self._ready = False
 
-    async def snapshot(self) -> Snapshot:
+    async def snapshot(self, since: Snapshot | None = None) -> Snapshot:
         """Keep the files as they are now. Never raises for what git or the file system refuse.
 
         Who stops waiting does not stop it: git would leave a lock behind.
+
+        Args:
+            since: an earlier one, to be compared with. What came to light since, but was there before under a
+                name that is not kept, is left out of this one: going back would delete it.
         """
-        task = asyncio.ensure_future(self._one_at_a_time())
+        task = asyncio.ensure_future(self._one_at_a_time(since))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
@@ -121,7 +130,7 @@ class Shadow:
         done = await self._git(
             ["diff-tree", "-r", "-z", "--no-renames", "--raw", "--numstat", "--no-abbrev", before, after]
         )
-        return _changes(done.stdout)
+        return tree_changes(done.stdout)
 
     async def read(self, blob: str) -> bytes | None:
         """Return the content of a kept file, None if it is gone."""
@@ -130,54 +139,102 @@ class Shadow:
         except (ShadowError, OSError):
             return None
 
+    def bits(self, path: Path) -> int | None:
+        """Return the permission bits of a file that not everybody might read, None for any other."""
+        return self._modes.of(os.path.relpath(path, self.top))
+
     def close(self) -> None:
         """Leave the index for the next session, which then need not look at every file anew."""
         with contextlib.suppress(OSError):
             self._index.replace(self.folder / _INDEX)
 
-    async def _one_at_a_time(self) -> Snapshot:
+    async def _one_at_a_time(self, since: Snapshot | None) -> Snapshot:
         async with self._lock:
             try:
                 try:
-                    return await self._snapshot()
+                    return await self._snapshot(since)
                 except ShadowError as error:
+                    self._ready, self._tree = False, ""
+                    self._modes = Modes(self.folder / "modes")
+                    if not (self.folder / "HEAD").exists():
+                        # Somebody deleted the copies.
+                        return await self._snapshot(None)
                     if not _DAMAGED.search(str(error)):
                         raise
                     # After a power cut, say. Old copies are lost with it, but not the ones to come.
                     await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
-                    self._ready, self._tree = False, ""
-                    return await self._snapshot()
+                    return await self._snapshot(None)
             except ShadowError as error:
-                return Snapshot("", str(error))
+                return Snapshot("", str(error), lasting=isinstance(error, TooMuchError))
             except OSError as error:
+                self._ready = False
                 return Snapshot("", error.strerror or str(error))
 
-    async def _snapshot(self) -> Snapshot:
+    async def _snapshot(self, since: Snapshot | None) -> Snapshot:
+        began = time.time()
         if not self._ready:
             self._prepare()
             self._ready = True
-        done = await self._git(
-            ["ls-files", "-z", "--others", "--modified", "--deleted", "--exclude-standard", "--", self._scope]
+        listed = await self._git(
+            [
+                "ls-files",
+                "-tz",
+                "--others",
+                "--modified",
+                "--deleted",
+                "--exclude-standard",
+                "--",
+                self._scope,
+            ]
         )
-        names = [name for name in dict.fromkeys(done.stdout.split(b"\0")) if name]
+        names = {line[2:]: line[:1] for line in listed.stdout.split(b"\0") if line}
         found = await asyncio.to_thread(self._sort, names) if len(names) > 200 else self._sort(names)
         if found.dropped:
             await self._update(["--force-remove"], found.dropped)
         if found.kept:
             await self._update(["--add", "--remove", "--replace"], found.kept)
         if found.kept or found.dropped or not self._tree:
-            self._tree = (await self._git(["write-tree"])).stdout.decode().strip()
+            await self._write_tree()
+        if since is not None and since.tree:
+            await self._leave_out(since, [name for name in found.kept if names[name] == b"?"])
         self._touch()
-        return Snapshot(self._tree, omitted=found.omitted)
+        return Snapshot(self._tree, omitted=found.omitted, began=began)
+
+    async def _write_tree(self) -> None:
+        self._tree = (await self._git(["write-tree"])).stdout.decode().strip()
+
+    async def _leave_out(self, since: Snapshot, names: Sequence[bytes]) -> None:
+        """Take what only came to light out again: moved from an ignored place, ignored no more, small enough now.
+
+        What was moved from a place that is kept stays in: its content is in the earlier tree.
+        """
+        older = {os.fsdecode(name) for name in names if self._older(name, since.began - _COARSE)}
+        if not older:
+            return
+        known = tree_blobs((await self._git(["ls-tree", "-rz", since.tree])).stdout)
+        revealed = [
+            os.fsencode(change.path)
+            for change in await self.changes(since.tree, self._tree)
+            if not change.before and change.path in older and change.after not in known
+        ]
+        if revealed:
+            await self._update(["--force-remove"], revealed)
+            await self._write_tree()
+
+    def _older(self, name: bytes, than: float) -> bool:
+        try:
+            return born(os.path.join(os.fsencode(self.top), name)) < than  # noqa: PTH118 - bytes
+        except OSError:
+            return False
 
     @property
     def _scope(self) -> str:
         return "." if self._root == self.top else os.path.relpath(self._root, self.top)
 
-    def _sort(self, names: Sequence[bytes]) -> "_Sorted":
+    def _sort(self, names: Collection[bytes]) -> "_Sorted":
         """Part what can be kept from what cannot; raises ShadowError where it is too much."""
         if len(names) > self._caps.files:
-            raise ShadowError(f"the folder has more than {self._caps.files:,} files")
+            raise TooMuchError(f"the folder has more than {self._caps.files:,} files")
         kept: list[bytes] = []
         omitted: list[bytes] = []
         total = 0
@@ -189,14 +246,15 @@ class Shadow:
                 kept.append(name)
                 total += size
         if total > self._caps.total:
-            raise ShadowError(f"the folder's files have more than {self._caps.total // 1_000_000:,} MB")
+            raise TooMuchError(f"the folder's files have more than {self._caps.total // 1_000_000:,} MB")
+        self._modes.save()
         large = {os.fsdecode(name) for name in omitted}
         dropped = [os.fsencode(name) for name in large - self._large]
         self._large = large
         return _Sorted(kept, dropped, tuple(sorted(large)))
 
     def _size(self, name: bytes) -> int | None:
-        """Return how many bytes a file has, 0 if it is gone; None for what cannot be kept."""
+        """Return how many bytes a file has, 0 if it is gone; None for what cannot be kept. Notes unusual modes."""
         if name.endswith(b"/"):
             # A repository of its own.
             return None
@@ -207,7 +265,10 @@ class Shadow:
             return 0
         if stat.S_ISLNK(found.st_mode):
             return 0
-        return found.st_size if stat.S_ISREG(found.st_mode) and os.access(path, os.R_OK) else None
+        if not stat.S_ISREG(found.st_mode) or not os.access(path, os.R_OK):
+            return None
+        self._modes.note(name, found.st_mode)
+        return found.st_size
 
     async def _update(self, options: Sequence[str], names: Iterable[bytes]) -> None:
         stdin = b"".join(name.rstrip(b"/") + b"\0" for name in names)
@@ -220,9 +281,9 @@ class Shadow:
                 argv, cwd=self.top, env=self._environment(), stdin=stdin, seconds=_SECONDS, limit=_LISTING
             )
         except FileNotFoundError as error:
-            raise ShadowError("git is not installed") from error
+            raise TooMuchError("git is not installed") from error
         if done.timed_out or done.cut:
-            raise ShadowError(f"looking at the files took longer than {_SECONDS:g} s")
+            raise TooMuchError(f"looking at the files took longer than {_SECONDS:g} s")
         if done.status != 0:
             said = done.stderr.decode(errors="replace").strip().splitlines()
             raise ShadowError(f"git {arguments[0]} failed: {said[-1] if said else f'status {done.status}'}")
@@ -286,30 +347,3 @@ def _write(path: Path, text: str) -> None:
         if path.read_bytes() == data:
             return
     path.write_bytes(data)
-
-
-def _changes(output: bytes) -> Sequence[TreeChange]:
-    """Read `diff-tree -z --raw --numstat`: all raw records, then all counts."""
-    pieces = iter(output.split(b"\0"))
-    raw: dict[bytes, tuple[str, str, str, str]] = {}
-    counts: dict[bytes, tuple[int, int]] = {}
-    for piece in pieces:
-        if piece.startswith(b":"):
-            before_mode, after_mode, before, after, _ = piece[1:].decode().split(" ")
-            raw[next(pieces)] = (before, before_mode, after, after_mode)
-        elif piece:
-            added, removed, name = piece.split(b"\t", 2)
-            counts[name] = (_number(added), _number(removed))
-    return [
-        TreeChange(
-            os.fsdecode(name),
-            *(("", "") if before_mode == "000000" else (before, before_mode)),
-            *(("", "") if after_mode == "000000" else (after, after_mode)),
-            *counts.get(name, (0, 0)),
-        )
-        for name, (before, before_mode, after, after_mode) in raw.items()
-    ]
-
-
-def _number(text: bytes) -> int:
-    return int(text) if text.isdigit() else 0

@@ -140,6 +140,9 @@ class Timeline:
 
     def _went_back(self, event: Restored | Undone | Redone | Cleared) -> None:
         match event:
+            case Restored(files=(), conversation=False, redo=False):
+                # Nothing was put back, so nothing can be redone.
+                pass
             case Restored():
                 _note(self._current, [event])
                 if not event.redo:

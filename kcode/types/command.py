@@ -199,6 +199,11 @@ class CommandContext(Protocol):
         """Go back to before a prompt, or only say what that would do; raises SessionError if it cannot be done."""
         ...
 
+    @property
+    def redoable(self) -> bool:
+        """Whether there is a going back that can be taken back."""
+        ...
+
     async def redo(self) -> Rewound | None:
         """Take the last going back back; None if there is none, or if something was said since.
 

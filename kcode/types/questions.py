@@ -15,12 +15,13 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question with answers to choose from; a person may always answer in their own words."""
+    """A question with answers to choose from; a person may answer in their own words unless it is `closed`."""
 
     text: str
     options: Sequence[Option] = ()
     header: str = ""
     multiple: bool = False
+    closed: bool = False
 
 
 Ask: TypeAlias = Callable[[Question], Awaitable[str | None]]

@@ -123,7 +123,7 @@ def _options(request: PermissionRequest) -> list[PermissionOption]:
 
 
 def _schema(question: Question) -> dict[str, Any]:
-    """The form: the answers to choose from, and a line for one's own words."""
+    """The form: the answers to choose from, and a line for one's own words unless the list is closed."""
     title = question.header or "Answer"
     if not question.options:
         return {
@@ -139,5 +139,7 @@ def _schema(question: Question) -> dict[str, Any]:
         answer: dict[str, Any] = {"type": "array", "title": title, "items": {"anyOf": choices}}
     else:
         answer = {"type": "string", "title": title, "oneOf": choices}
+    if question.closed:
+        return {"type": "object", "properties": {"answer": answer}, "required": ["answer"]}
     other = {"type": "string", "title": "Something else", "description": "In your own words"}
     return {"type": "object", "properties": {"answer": answer, "other": other}}

@@ -16,7 +16,8 @@ async def ask(dialog: Asker, question: Question) -> str | None:
         answer = await dialog.ask(Form(title=title, body=rest, line="Your answer:"))
         return answer.words if answer else None
     choices = [Choice(one_line(o.label), one_line(o.description, 100)) for o in question.options]
-    choices.append(Choice(OWN, words="In your words:"))
+    if not question.closed:
+        choices.append(Choice(OWN, words="In your words:"))
     form = Form(title=title, choices=tuple(choices), body=rest, multiple=question.multiple)
     answer = await dialog.ask(form)
     if answer is None:
