@@ -1,4 +1,7 @@
-"""Replacing a file's content so that nobody ever sees half of it, and nothing else about it changes."""
+"""Replacing a file's content so that nobody ever sees half of it, and nothing else about it changes.
+
+All of it happens to names in a folder that is held open, see `kcode.environment.descend`.
+"""
 
 import contextlib
 import errno
@@ -8,13 +11,13 @@ import secrets
 import stat
 from pathlib import Path
 
-from kcode.environment.descend import held
+from kcode.environment.descend import OpenFolder, Spot, held, open_folder
 from kcode.types.environment import FileChangedError
 
 CHUNK = 1 << 20
 
 
-def replace(path: Path, data: bytes, expect: str | None) -> None:
+def replace(path: Path, data: bytes, expect: str | None, way: OpenFolder = open_folder) -> None:
     """Make `data` the content of a file, or make the file with its folders.
 
     The new content is written beside the old and renamed over it. Mode, owner and extended attributes are kept,
@@ -24,6 +27,7 @@ def replace(path: Path, data: bytes, expect: str | None) -> None:
         path: where; with all links resolved if something is expected of it.
         data: the new content.
         expect: SHA-256 that the content must still have; "" if there must be none; None if it does not matter.
+        way: how the way down to its folder is gone.
 
     Raises:
         FileChangedError: it is not what was expected, or a link was put in its way.
@@ -35,8 +39,8 @@ def replace(path: Path, data: bytes, expect: str | None) -> None:
             with contextlib.suppress(FileNotFoundError):
                 # Links in a circle are told by the system.
                 path.stat()
-        with held(target) as same:
-            _replace(same, data, expect)
+        with held(target, make=True, open_folder=way) as spot:
+            _replace(spot, data, expect)
     except FileChangedError as error:
         raise FileChangedError(error.errno, error.strerror, os.fspath(target)) from error
     except OSError as error:
@@ -44,7 +48,7 @@ def replace(path: Path, data: bytes, expect: str | None) -> None:
         raise OSError(error.errno, error.strerror, os.fspath(target)) from error
 
 
-def _replace(target: Path, data: bytes, expect: str | None) -> None:
+def _replace(target: Spot, data: bytes, expect: str | None) -> None:
     before = _look(target)
     _check(target, before, expect)
     if before is None:
@@ -55,12 +59,17 @@ def _replace(target: Path, data: bytes, expect: str | None) -> None:
         _swap(target, data, before)
 
 
-def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
-    """Open a regular file and nothing else: opening a device can start something, reading a pipe never ends."""
-    refuse_special(path, os.stat(path))  # noqa: PTH116 - the same call whatever the flavour of path
-    handle = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+def open_regular(spot: Spot, flags: int = os.O_RDONLY) -> int:
+    """Open a regular file and nothing else: opening a device can start something, reading a pipe never ends.
+
+    Raises:
+        FileChangedError: it is a link.
+        OSError: it is no regular file, or cannot be opened.
+    """
+    refuse_special(spot.path, spot.stat())
+    handle = spot.open(flags | os.O_NONBLOCK)
     try:
-        refuse_special(path, os.fstat(handle))
+        refuse_special(spot.path, os.fstat(handle))
     except OSError:
         os.close(handle)
         raise
@@ -68,7 +77,12 @@ def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
 
 
 def refuse_special(path: Path, found: os.stat_result) -> None:
-    """Raise OSError for whatever is not a regular file with content of its own."""
+    """Raise OSError for whatever is not a regular file with content of its own.
+
+    Args:
+        path: with all links resolved.
+        found: what is there.
+    """
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, "Is a directory", os.fspath(path))
     if is_special(path, found):
@@ -76,11 +90,16 @@ def refuse_special(path: Path, found: os.stat_result) -> None:
 
 
 def is_special(path: Path, found: os.stat_result) -> bool:
-    """Whether it is a device, pipe, socket or one of the kernel's own files, whose content is made while read."""
+    """Whether it is a device, pipe, socket or one of the kernel's own files, whose content is made while read.
+
+    Args:
+        path: with all links resolved.
+        found: what is there.
+    """
     if not stat.S_ISREG(found.st_mode):
         return not stat.S_ISDIR(found.st_mode)
     # A kernel file says that it is empty, or has a size that means nothing.
-    return os.path.realpath(path).startswith(("/proc/", "/sys/"))
+    return os.fspath(path).startswith(("/proc/", "/sys/"))
 
 
 def _kind(mode: int) -> str:
@@ -93,31 +112,29 @@ def _kind(mode: int) -> str:
     return next((name for test, name in kinds if test(mode)), "a file of the kernel")
 
 
-def _look(target: Path) -> os.stat_result | None:
+def _look(target: Spot) -> os.stat_result | None:
     try:
         found = target.stat()
     except FileNotFoundError:
         return None
-    refuse_special(target, found)
-    if not os.access(target, os.W_OK):
-        raise PermissionError(errno.EACCES, "The file is read-only", os.fspath(target))
+    refuse_special(target.path, found)
+    if not target.writable():
+        raise PermissionError(errno.EACCES, "The file is read-only", os.fspath(target.path))
     return found
 
 
-def _check(target: Path, before: os.stat_result | None, expect: str | None) -> None:
+def _check(target: Spot, before: os.stat_result | None, expect: str | None) -> None:
     if expect is None:
         return
-    found = "" if before is None else digest(target)
+    found = "" if before is None else _digest(target)
     if found != expect:
         raise FileChangedError(
-            errno.ESTALE, "The file is not what it was when it was read", os.fspath(target)
+            errno.ESTALE, "The file is not what it was when it was read", os.fspath(target.path)
         )
 
 
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits."""
-    handle = open_regular(path)
-    with os.fdopen(handle, "rb") as file:
+def _digest(spot: Spot) -> str:
+    with os.fdopen(open_regular(spot), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -126,25 +143,24 @@ def _can_own(before: os.stat_result) -> bool:
     return os.geteuid() in {0, before.st_uid}
 
 
-def _swap(target: Path, data: bytes, before: os.stat_result | None) -> None:
+def _swap(target: Spot, data: bytes, before: os.stat_result | None) -> None:
     temporary = _beside(target, data, 0o666 if before is None else 0o600, before)
     try:
         if before is None:
             _place(temporary, target)
         else:
             _unmoved(target, before)
-            temporary.replace(target)
+            temporary.move_to(target)
     except BaseException:
         _discard(temporary)
         raise
 
 
-def _beside(target: Path, data: bytes, mode: int, before: os.stat_result | None) -> Path:
+def _beside(target: Spot, data: bytes, mode: int, before: os.stat_result | None) -> Spot:
     """Write a file beside `target`; the umask narrows `mode`, `before` dresses it as what it will replace."""
-    temporary = target.parent / f".kcode-{secrets.token_hex(8)}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    temporary = target.beside(f".kcode-{secrets.token_hex(8)}")
     try:
-        handle = os.open(temporary, flags, mode)
+        handle = temporary.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
             if before is not None:
                 _dress(handle, target, before)
@@ -158,32 +174,34 @@ def _beside(target: Path, data: bytes, mode: int, before: os.stat_result | None)
     return temporary
 
 
-def _discard(temporary: Path) -> None:
+def _discard(temporary: Spot) -> None:
     with contextlib.suppress(OSError):
         temporary.unlink()
 
 
-def _place(temporary: Path, target: Path) -> None:
+def _place(temporary: Spot, target: Spot) -> None:
     """Give a new file its name, unless somebody has made one meanwhile."""
     try:
-        os.link(temporary, target, follow_symlinks=False)
+        temporary.link_to(target)
     except FileExistsError as error:
-        raise FileChangedError(errno.EEXIST, "Somebody made this file just now", os.fspath(target)) from error
+        raise FileChangedError(
+            errno.EEXIST, "Somebody made this file just now", os.fspath(target.path)
+        ) from error
     except OSError:
         # Not every file system knows hard links.
-        temporary.replace(target)
+        temporary.move_to(target)
     else:
         temporary.unlink()
 
 
-def _unmoved(target: Path, before: os.stat_result) -> None:
+def _unmoved(target: Spot, before: os.stat_result) -> None:
     now = target.stat()
     marks = [(s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns) for s in (before, now)]
     if marks[0] != marks[1]:
-        raise FileChangedError(errno.ESTALE, "The file changed just now", os.fspath(target))
+        raise FileChangedError(errno.ESTALE, "The file changed just now", os.fspath(target.path))
 
 
-def _dress(handle: int, target: Path, before: os.stat_result) -> None:
+def _dress(handle: int, target: Spot, before: os.stat_result) -> None:
     """Give a new file the owner, attributes and mode of the old; the mode last, since chown clears setuid."""
     made = os.fstat(handle)
     if (made.st_uid, made.st_gid) != (before.st_uid, before.st_gid):
@@ -192,10 +210,18 @@ def _dress(handle: int, target: Path, before: os.stat_result) -> None:
             os.fchown(handle, before.st_uid, before.st_gid)
     if hasattr(os, "listxattr"):
         with contextlib.suppress(OSError):
-            for name in os.listxattr(target):
-                with contextlib.suppress(OSError):
-                    os.setxattr(handle, name, os.getxattr(target, name))
+            _copy_attributes(target, handle)
     os.fchmod(handle, stat.S_IMODE(before.st_mode))
+
+
+def _copy_attributes(target: Spot, handle: int) -> None:
+    old = open_regular(target)
+    try:
+        for name in os.listxattr(old):
+            with contextlib.suppress(OSError):
+                os.setxattr(handle, name, os.getxattr(old, name))
+    finally:
+        os.close(old)
 
 
 def _write(handle: int, data: bytes) -> None:
@@ -213,15 +239,16 @@ def _flush(handle: int) -> None:
             raise
 
 
-def _overwrite(target: Path, data: bytes, before: os.stat_result) -> None:
+def _overwrite(target: Spot, data: bytes, before: os.stat_result) -> None:
     """Write into the file itself, since a new one would part from its other names or change owner.
 
     The copy beside it is for whoever finds the file half written after a crash; it goes when all is well.
     """
-    old = target.read_bytes()
+    with os.fdopen(open_regular(target), "rb") as file:
+        old = file.read()
     backup = _beside(target, old, 0o600, None)
     try:
-        handle = os.open(target, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        handle = open_regular(target, os.O_WRONLY)
         try:
             _renew(handle, data, old)
             os.fchmod(handle, stat.S_IMODE(before.st_mode))

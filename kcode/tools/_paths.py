@@ -1,10 +1,12 @@
 """What the file tools say about a path."""
 
 import errno
+from typing import Literal
 
 from kcode.screen.names import escape_name
-from kcode.types.environment import Environment, Files, FileStat, ResolvedPath
+from kcode.types.environment import Environment, FileChangedError, Files, FileStat, ResolvedPath
 from kcode.types.errors import ToolError
+from kcode.types.tool import PathNeed
 
 _WORDS = {
     errno.ENOENT: "it does not exist (any more)",
@@ -30,6 +32,14 @@ def path_rule(tool: str, place: ResolvedPath) -> str:
     return f"{tool}({place.shown if not place.shown.startswith('/') else f'/{place.shown}'})"
 
 
+def path_needs(action: Literal["read", "edit"], place: ResolvedPath) -> tuple[PathNeed, ...]:
+    """Return what a call needs leave for: the name, and the file that it led to when it was resolved.
+
+    What is then read or written is that file, so leave for wherever the name leads later would not do.
+    """
+    return tuple(PathNeed(action, path) for path in dict.fromkeys((place.path, place.real)))
+
+
 async def look(files: Files, place: ResolvedPath) -> FileStat:
     """Say what is there; raises ToolError where the system does not tell."""
     try:
@@ -46,13 +56,17 @@ async def confirm(environment: Environment, place: ResolvedPath) -> None:
     """
     now = await environment.resolve(str(place.path), must_exist=False)
     if now.real != place.real:
-        raise ToolError(
-            f"{place.shown} leads to another file than a moment ago, so it was left alone. Look at it again."
-        )
+        raise ToolError(_moved(place))
+
+
+def _moved(place: ResolvedPath) -> str:
+    return f"{place.shown} leads to another file than a moment ago, so it was left alone. Look at it again."
 
 
 def explain(error: OSError, place: ResolvedPath, action: str) -> str:
     """Say for the model why a file could not be read or written, and what became of it."""
+    if isinstance(error, FileChangedError) and error.errno == errno.ELOOP:
+        return _moved(place)
     words = _WORDS.get(error.errno or 0, escape_name(error.strerror or str(error)))
     outcome = "" if action == "read" else " Nothing was changed."
     return f"Could not {action} {place.shown}: {words}.{outcome}"

@@ -15,7 +15,7 @@ from kcode.editing.outcome import EditRefused, Outcomes
 from kcode.tools._again import RUNGS, TEXT_DIFFERS, fresh_region, refused_before
 from kcode.tools._change import AROUND, Change, change
 from kcode.tools._code import syntax_note
-from kcode.tools._paths import path_rule
+from kcode.tools._paths import path_needs, path_rule
 from kcode.tools._target import Target, file_change, load, store
 from kcode.tools._text import numbered, split_lines
 from kcode.types.environment import Environment, ResolvedPath
@@ -26,7 +26,6 @@ from kcode.types.state import State
 from kcode.types.tool import (
     Access,
     Invocation,
-    PathNeed,
     PrepareContext,
     Tool,
     ToolContext,
@@ -81,7 +80,7 @@ async def prepare(args: Edit, context: PrepareContext) -> Invocation:
         kind="edit",
         title=f"Edit {place.shown}",
         rule=path_rule("Edit", place),
-        needs=(PathNeed("edit", place.path),),
+        needs=path_needs("edit", place),
         run=run,
         access=Access(writes=frozenset({place.real})),
         paths=(place.path,),

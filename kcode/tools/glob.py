@@ -5,12 +5,11 @@ from pathlib import PurePosixPath
 from pydantic import BaseModel, Field
 
 from kcode import registry
-from kcode.tools._paths import folder_rule, look, spelled
+from kcode.tools._paths import folder_rule, look, path_needs, spelled
 from kcode.types.errors import ToolError
 from kcode.types.tool import (
     Access,
     Invocation,
-    PathNeed,
     PrepareContext,
     Tool,
     ToolContext,
@@ -59,7 +58,7 @@ async def prepare(args: Glob, context: PrepareContext) -> Invocation:
         kind="search",
         title=f"Glob {args.pattern}" + (f" in {place.shown}" if args.path else ""),
         rule=folder_rule(place),
-        needs=(PathNeed("read", place.path),),
+        needs=path_needs("read", place),
         run=run,
         access=Access(reads=frozenset({place.real})),
         side_effects=False,

@@ -5,14 +5,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from kcode import registry
-from kcode.tools._paths import folder_rule, look, spelled
+from kcode.tools._paths import folder_rule, look, path_needs, spelled
 from kcode.types.environment import Found, GrepQuery, ResolvedPath
 from kcode.types.errors import ToolError
 from kcode.types.messages import Repair
 from kcode.types.tool import (
     Access,
     Invocation,
-    PathNeed,
     PrepareContext,
     Tool,
     ToolContext,
@@ -70,7 +69,7 @@ async def prepare(args: Grep, context: PrepareContext) -> Invocation:
         kind="search",
         title=f"Grep {args.pattern}" + (f" in {place.shown}" if args.path else ""),
         rule=folder_rule(place),
-        needs=(PathNeed("read", place.path),),
+        needs=path_needs("read", place),
         run=run,
         access=Access(reads=frozenset({place.real})),
         side_effects=False,

@@ -13,7 +13,7 @@ from kcode.screen.names import escape_name
 from kcode.tools._code import outline_text
 from kcode.tools._documents import notebook_text, pdf_text
 from kcode.tools._image import image_part, media_type
-from kcode.tools._paths import confirm, explain, path_rule, spelled
+from kcode.tools._paths import confirm, explain, path_needs, path_rule, spelled
 from kcode.tools._text import binary_kind, decode_text, split_lines
 from kcode.tools._window import LINES, stream_window, window
 from kcode.types.environment import Environment, Files, FileStat, ResolvedPath
@@ -23,7 +23,6 @@ from kcode.types.messages import Repair, TextPart
 from kcode.types.tool import (
     Access,
     Invocation,
-    PathNeed,
     PrepareContext,
     Tool,
     ToolContext,
@@ -62,7 +61,7 @@ async def prepare(args: Read, context: PrepareContext) -> Invocation:
         kind="read",
         title=f"Read {place.shown}" + (f" (from line {offset}, {limit} lines)" if partly else ""),
         rule=path_rule("Read", place),
-        needs=(PathNeed("read", place.path),),
+        needs=path_needs("read", place),
         run=run,
         access=Access(reads=frozenset({place.real})),
         side_effects=False,
@@ -74,18 +73,18 @@ async def _read(environment: Environment, place: ResolvedPath, offset: int, limi
     files = environment.files
     repairs = (place.repair,) if place.repair else ()
     try:
-        found = await files.stat(place.path)
+        found = await files.stat(place.real)
         if found.kind == "directory":
             return text_output(await _listing(files, place), repairs=repairs)
         _refuse(found, place)
-        head = await files.read(place.path, limit=512)
+        head = await files.read(place.real, limit=512)
         if head.startswith(b"%PDF-"):
             return await _pdf(files, place, found, offset, limit)
         kind = media_type(head, place.path.suffix.lower())
         if kind:
             return await _image(files, place, found, kind)
         if found.size >= LARGE:
-            shown = await stream_window(files, place.path, offset, limit)
+            shown = await stream_window(files, place.real, offset, limit)
             return text_output(spelled(place, shown.text), repairs=repairs)
         return await _text(environment, place, offset, limit)
     except OSError as error:
@@ -103,7 +102,7 @@ def _refuse(found: FileStat, place: ResolvedPath) -> None:
 
 
 async def _listing(files: Files, place: ResolvedPath) -> str:
-    entries = await files.list(place.path)
+    entries = await files.list(place.real)
     lines = [_entry(name, found) for name, found in entries[:ENTRIES]]
     if len(entries) > ENTRIES:
         lines.append(f"[{len(entries) - ENTRIES} more entries; use Glob with a pattern]")
@@ -122,7 +121,7 @@ def _entry(name: str, found: FileStat) -> str:
 
 
 async def _text(environment: Environment, place: ResolvedPath, offset: int, limit: int) -> ToolOutput:
-    data = await environment.files.read(place.path)
+    data = await environment.files.read(place.real)
     try:
         file = decode_text(data)
     except EncodingRefusedError as error:
@@ -169,7 +168,7 @@ async def _whole(files: Files, place: ResolvedPath, found: FileStat) -> bytes:
         raise ToolError(
             f"{place.shown} has {found.size:,} bytes, too many for a picture or document. Make it smaller."
         )
-    return await files.read(place.path)
+    return await files.read(place.real)
 
 
 async def _image(files: Files, place: ResolvedPath, found: FileStat, kind: str) -> ToolOutput:

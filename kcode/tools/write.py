@@ -9,7 +9,7 @@ from kcode.editing.endings import adopt, open_text
 from kcode.editing.placeholders import left_out
 from kcode.tools._change import change
 from kcode.tools._code import syntax_note
-from kcode.tools._paths import path_rule
+from kcode.tools._paths import path_needs, path_rule
 from kcode.tools._target import Target, file_change, load, store
 from kcode.tools._text import split_lines
 from kcode.types.errors import ToolError
@@ -18,7 +18,6 @@ from kcode.types.messages import Repair
 from kcode.types.tool import (
     Access,
     Invocation,
-    PathNeed,
     PrepareContext,
     Tool,
     ToolContext,
@@ -54,7 +53,7 @@ async def prepare(args: Write, context: PrepareContext) -> Invocation:
         title=f"{'Write' if first.exists else 'Create'} {place.shown}",
         # Rules for changing files are spelled Edit(...), whichever tool changes them.
         rule=path_rule("Edit", place),
-        needs=(PathNeed("edit", place.path),),
+        needs=path_needs("edit", place),
         run=run,
         access=Access(writes=frozenset({place.real})),
         paths=(place.path,),

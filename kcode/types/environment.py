@@ -24,14 +24,22 @@ class FileStat:
 
 
 class Files(Protocol):
-    """Files by absolute path. Every method raises OSError as the system does."""
+    """Files by absolute path. Every method raises OSError as the system does.
+
+    What is read or listed is named with all links resolved: leave is given for a file, and a link that was put in
+    since would lead to another one.
+    """
 
     async def stat(self, path: Path) -> FileStat:
         """Say what is there, following links; never blocks on a device."""
         ...
 
     async def read(self, path: Path, *, limit: int | None = None, offset: int = 0) -> bytes:
-        """Return at most `limit` bytes from byte `offset` on; refuses what is not a regular file."""
+        """Return at most `limit` bytes from byte `offset` on; refuses what is not a regular file.
+
+        Raises:
+            FileChangedError: a part of the path is a link.
+        """
         ...
 
     async def write(self, path: Path, data: bytes, *, expect: str | None = None) -> None:
@@ -48,7 +56,7 @@ class Files(Protocol):
         ...
 
     async def list(self, path: Path) -> Sequence[tuple[str, FileStat]]:
-        """Return a folder's entries, sorted by name."""
+        """Return a folder's entries, sorted by name; raises FileChangedError where a part of the path is a link."""
         ...
 
 
