@@ -18,7 +18,7 @@ from kcode.tools._code import syntax_note
 from kcode.tools._paths import path_needs, path_rule
 from kcode.tools._target import Target, file_change, load, store
 from kcode.tools._text import numbered, split_lines
-from kcode.types.environment import Environment, ResolvedPath
+from kcode.types.environment import ResolvedPath
 from kcode.types.errors import ToolError
 from kcode.types.events import FileSeen
 from kcode.types.messages import Repair
@@ -64,7 +64,14 @@ async def prepare(args: Edit, context: PrepareContext) -> Invocation:
     """Find the place and show what would change."""
     wanted = _wanted(args)
     place = await context.environment.resolve(args.file_path, must_exist=not _creates(wanted))
-    first = await _plan(context.environment, context.state, place, wanted)
+    found = await load(context.environment.files, place, context.state)
+    unread = found.exists and found.seen is None
+    try:
+        first = _planned(found, wanted, context.state)
+    except ToolError as refusal:
+        if unread:
+            return _refusing(place, refusal)
+        raise
 
     async def run(context: ToolContext) -> ToolOutput:
         target = await load(context.environment.files, place, context.state)
@@ -80,7 +87,8 @@ async def prepare(args: Edit, context: PrepareContext) -> Invocation:
         kind="edit",
         title=f"Edit {place.shown}",
         rule=path_rule("Edit", place),
-        needs=path_needs("edit", place),
+        # That old_string fits tells of the content too, so leave to read comes first.
+        needs=(*(path_needs("read", place) if unread else ()), *path_needs("edit", place)),
         run=run,
         access=Access(writes=frozenset({place.real})),
         paths=(place.path,),
@@ -101,10 +109,25 @@ def _creates(wanted: Sequence[Wanted]) -> bool:
     return len(wanted) == 1 and not wanted[0].old and bool(wanted[0].new)
 
 
-async def _plan(
-    environment: Environment, state: State, place: ResolvedPath, wanted: Sequence[Wanted]
-) -> _Plan:
-    return _planned(await load(environment.files, place, state), wanted, state)
+def _refusing(place: ResolvedPath, refusal: ToolError) -> Invocation:
+    """Return a call that only says why the edit does not fit.
+
+    The words show lines of the file, which the model has not read yet: it needs leave to read it.
+    """
+
+    async def run(_: ToolContext) -> ToolOutput:
+        raise refusal
+
+    return Invocation(
+        kind="read",
+        title=f"Edit {place.shown}",
+        rule=path_rule("Read", place),
+        needs=path_needs("read", place),
+        run=run,
+        access=Access(reads=frozenset({place.real})),
+        side_effects=False,
+        paths=(place.path,),
+    )
 
 
 def _planned(target: Target, wanted: Sequence[Wanted], state: State) -> _Plan:

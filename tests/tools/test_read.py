@@ -8,12 +8,14 @@ import os
 import struct
 import tracemalloc
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from kcode.types.errors import ToolError
 from kcode.types.messages import ImagePart
+from kcode.types.tool import PathNeed
 
 if TYPE_CHECKING:
     from conftest import Bench
@@ -351,3 +353,25 @@ async def test_a_sparse_file_of_five_gigabytes_is_refused_without_being_read(ben
     with path.open("wb") as file:
         file.truncate(5 << 30)
     assert "binary" in await bench.refusal("read", file_path="huge")
+
+
+@pytest.mark.parametrize("tool", ["read", "edit", "write", "grep", "glob"])
+async def test_leave_is_needed_for_the_name_and_for_the_file_that_it_led_to(
+    bench: Bench, tmp_path: Path, tool: str
+):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "a").write_text("x\n")
+    link = bench.environment.root / "link"
+    link.symlink_to(outside if tool == "glob" else outside / "a")
+    arguments = {
+        "read": {"file_path": "link"},
+        "edit": {"file_path": "link", "old_string": "x", "new_string": "y"},
+        "write": {"file_path": "link", "content": "x\n"},
+        "grep": {"path": "link", "pattern": "x"},
+        "glob": {"path": "link", "pattern": "*"},
+    }
+    if tool == "write":
+        await bench.call("read", file_path="link")
+    invocation = await bench.prepare(tool, arguments[tool])
+    assert {need.path for need in invocation.needs if isinstance(need, PathNeed)} == {link, link.resolve()}
