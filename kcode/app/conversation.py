@@ -194,7 +194,7 @@ class Conversation(View):
             await self.environment.close()
         finally:
             # Whatever could not be ended, what was said is on disk and the session is free again.
-            self._parts.recorder.log.close()
+            await self._parts.recorder.close()
             await self._agent.model.close()
 
     async def _warn_of_cold(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from kcode.app.spending import Spending
 from kcode.session.log import SessionLog
 from kcode.session.timeline import Timeline
-from kcode.types.events import Event, MessageAdded, ToolFinished
+from kcode.types.events import Event, MessageAdded, Notice, ToolFinished
 from kcode.types.frontend import Frontend
 from kcode.types.messages import AssistantMessage
 
@@ -20,10 +20,16 @@ class Recorder:
         repairs: how often each kind of mending was needed.
         spending: what was spent.
         timeline: what changed after which prompt.
+
+    Args:
+        log: what is written first.
+        frontend: what is shown.
+        troubles: where the log puts what goes wrong with it; told as soon as it happened.
     """
 
-    def __init__(self, log: SessionLog, frontend: Frontend) -> None:
+    def __init__(self, log: SessionLog, frontend: Frontend, troubles: list[str]) -> None:
         self.log = log
+        self._troubles = troubles
         self.repairs: Counter[str] = Counter()
         self.spending = Spending()
         self.timeline = Timeline()
@@ -34,6 +40,19 @@ class Recorder:
         """Store an event, then show it; what a front end does wrong must not stop the agent."""
         self.log.append(event)
         self.count(event)
+        await self._show(event)
+        await self._tell()
+
+    async def close(self) -> None:
+        """Close the log, and tell what of it could not be saved."""
+        self.log.close()
+        await self._tell()
+
+    async def _tell(self) -> None:
+        while self._troubles:
+            await self._show(Notice(level="warning", text=self._troubles.pop(0), code="not_saved"))
+
+    async def _show(self, event: Event) -> None:
         try:
             await self._frontend.on_event(event)
         except Exception as error:  # noqa: BLE001 - see above

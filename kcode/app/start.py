@@ -126,9 +126,10 @@ class _Opening:
         self._notices += await confinement.begin()
         authorizer = self._authorizer(loaded, plain, confinement)
         connection = await self._connection(loaded)
+        troubles: list[str] = []
         store = Store(
             self._home.path,
-            self._notices.append,
+            troubles.append,
             version=__version__,
             redact=_redactor(connection),
             writable=self._home.writable and options.persist,
@@ -137,7 +138,7 @@ class _Opening:
         opened = sessions.open(options)
         self._log = opened.log
         self._notices += opened.remarks
-        recorder = Recorder(opened.log, self._frontend)
+        recorder = Recorder(opened.log, self._frontend, troubles)
         rewinding = self._rewinding(loaded, plain, recorder, authorizer)
         environment = KeepingEnvironment(plain, rewinding.keep)
         authorizer.caution = rewinding.caution

@@ -69,6 +69,7 @@ class Appender:
         self._waiting: deque[bytes] = deque()
         self._descriptor: int | None = None
         self._checked = True
+        self._unsynced = False
 
     @classmethod
     def reopen(cls, path: Path, disk: Disk, size: int) -> "Appender":
@@ -130,7 +131,9 @@ class Appender:
         if self._descriptor is None:
             return ""
         try:
-            self._disk.sync(self._descriptor)
+            if self._unsynced:
+                self._disk.sync(self._descriptor)
+                self._unsynced = False
             deleted = os.fstat(self._descriptor).st_nlink == 0
         except OSError as error:
             return error.strerror or str(error)
@@ -158,6 +161,7 @@ class Appender:
             os.ftruncate(descriptor, os.fstat(descriptor).st_size - written)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._checked = True
+        self._unsynced = True
 
     def _create(self) -> None:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
