@@ -11,10 +11,13 @@ from kcode.arguments.tolerant import CutError, Reader, UnreadableError
 _TOKEN = re.compile(r"<\|[a-z_]+\|>")
 _LEADING_TOKENS = re.compile(r"(?:\s*<\|[a-z_]+\|>)+")
 _FENCE = re.compile(r"(`{3,}|~{3,})[^\n`{\[]*\n?(.*?)\s*\1", re.DOTALL)
+_FENCE_OPENED = re.compile(r"(?:`+|~{3,})?[ \t]*(?:json[a-z0-9]*)?\s*(?=[\[{])", re.IGNORECASE)
+_TAIL = re.compile(r"(?:\s*(?:<\|[a-z_]+\|>|`{3,}|~{3,}))+\Z")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _JUNK = 40
 """Characters after a complete object that may be dropped, provided no quote is among them: a quote shows that
 the object ended early because an inner quote was not escaped."""
+_LONGEST_TAIL = 400
 _DEEPEST = 2
 """How often arguments may be JSON inside a JSON string."""
 
@@ -141,7 +144,16 @@ def _peel(text: str) -> tuple[str, tuple[str, ...]]:
     fence = _FENCE.fullmatch(text)
     if fence is not None:
         kinds.append("fence")
-        text = fence.group(2).strip()
+        return fence.group(2).strip(), tuple(kinds)
+    tail = _TAIL.search(text, max(0, len(text) - _LONGEST_TAIL))
+    if tail is not None:
+        # No complete string can end in it.
+        kinds.append("trailing")
+        text = text[: tail.start()]
+    opened = _FENCE_OPENED.match(text)
+    if opened is not None and opened.end():
+        kinds.append("fence")
+        text = text[opened.end() :]
     return text, tuple(kinds)
 
 
@@ -201,7 +213,7 @@ def _settle_rest(value: object, text: str, reader: Reader) -> tuple[object, tupl
         if value == {} and isinstance(other, dict):
             value, first = cast("dict[str, Any]", other), raw
             kinds.append("leading_empty")
-        elif other in ({}, value) or (other is None and first.startswith(raw)):
+        elif other == {} or _same(other, value) or (other is None and first.startswith(raw)):
             kinds.append("twice")
         else:
             raise ArgumentsError(
@@ -210,6 +222,11 @@ def _settle_rest(value: object, text: str, reader: Reader) -> tuple[object, tupl
                 kind="glued",
             )
     return value, tuple(dict.fromkeys(kinds))
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two values are written alike; 1, 1.0 and true are not."""
+    return one == other and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def _junk(gap: str, text: str, at: int, quotes: str) -> list[str]:

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
-_K2_HEADER = re.compile(r"(?:functions[.:])?(.*?)(?::\d+)?", re.DOTALL)
+_K2_HEADER = re.compile(r"(?:functions?[.:])?(.*?)(?::\d+)*", re.DOTALL)
 _LIKELY = 0.6
 _MEANINGS: dict[str, tuple[str, ...]] = {
     "bash": (

@@ -1,7 +1,7 @@
 """A reader for almost-JSON that never invents a value.
 
 It reads JSON and the ways in which models miss it: raw control characters and undefined escapes inside
-strings, single quotes, Python's words, bare keys and trailing commas. Everything else is an error with its
+strings, single quotes, Python's words, bare keys, comments and trailing commas. Everything else is an error with its
 position.
 """
 
@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 _SPACE = re.compile(r"[\s\ufeff]*")
+_COMMENT = re.compile(r"//|/\*|#")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _CUT_NUMBER = re.compile(r"[-\d][\d.eE+-]*\Z")
 _WORD = re.compile(r"[A-Za-z_$][\w$-]*")
@@ -101,9 +102,19 @@ class Reader:
             self.mended.append(kind)
 
     def _skip_space(self) -> None:
-        match = _SPACE.match(self.text, self.position)
-        if match is not None:
-            self.position = match.end()
+        while True:
+            match = _SPACE.match(self.text, self.position)
+            if match is not None:
+                self.position = match.end()
+            opening = _COMMENT.match(self.text, self.position)
+            if opening is None:
+                return
+            self._note("comment")
+            end = self.text.find("*/" if opening.group() == "/*" else "\n", opening.end())
+            if end < 0:
+                # What was left out of it nobody knows.
+                raise CutError(len(self.text), None)
+            self.position = end + (2 if opening.group() == "/*" else 1)
 
     def _peek(self, closers: str | None) -> str:
         if self.position >= len(self.text):

@@ -12,6 +12,7 @@ from typing import Any, cast
 from kcode.arguments import is_whole
 from kcode.providers.assemble_calls import Calls, RawCall
 from kcode.providers.assemble_lines import LIMIT, Lines, TooLongError
+from kcode.providers.assemble_usage import counted, read_usage
 from kcode.providers.errors import error_from_payload, model_error
 from kcode.types.errors import ModelError
 from kcode.types.messages import Repair, Usage
@@ -80,6 +81,10 @@ class Assembler:
     def text(self) -> str:
         """The words so far."""
         return "".join(self._text)
+
+    @property
+    def _empty(self) -> bool:
+        return not (self._text or self._thinking or self._calls)
 
     def feed(self, data: bytes) -> list[Delta]:
         """Take in bytes and return what they add, in order."""
@@ -170,7 +175,7 @@ class Assembler:
         choices = payload.get("choices")
         usage = payload.get("usage")
         if usage and isinstance(usage, dict):
-            self._usage.update(cast("dict[str, Any]", usage))
+            self._usage.update(counted(cast("dict[str, Any]", usage)))
         if not choices:
             self._error = self._error or error_from_payload(payload)
             return
@@ -196,8 +201,14 @@ class Assembler:
             self._finish = str(reason)
         usage = choice.get("usage")
         if usage and isinstance(usage, dict):
-            self._choice_usage.update(cast("dict[str, Any]", usage))
-        delta = choice.get("delta") or choice.get("message")
+            self._choice_usage.update(counted(cast("dict[str, Any]", usage)))
+        if choice.get("error"):
+            self._error = error_from_payload(choice)
+            return
+        delta = choice.get("delta")
+        if not delta and self._empty:
+            # A whole message counts only where nothing of it came in pieces.
+            delta = choice.get("message")
         if type(delta) is not dict:
             return
         self._take_delta(cast("dict[str, Any]", delta), deltas)
@@ -251,41 +262,6 @@ def _flat(parts: object, types: tuple[str, ...]) -> str:
             if fields.get("type", "text") in types:
                 found.append(words if isinstance(words, str) else _flat(words, ("text",)))
     return "".join(found)
-
-
-def read_usage(usage: Mapping[str, Any]) -> Usage | None:
-    """Read the token counts of a response, wherever its server puts them; None if there are none."""
-    prompt = _details(usage, "prompt_tokens_details", "input_tokens_details")
-    completion = _details(usage, "completion_tokens_details", "output_tokens_details")
-    total = _count(usage, "prompt_tokens", "input_tokens")
-    output = _count(usage, "completion_tokens", "output_tokens")
-    if not total and not output:
-        return None
-    cached = _count(usage, "cached_tokens", "prompt_cache_hit_tokens") or _count(prompt, "cached_tokens")
-    written = _count(usage, "cache_write_tokens", "cache_creation_input_tokens")
-    return Usage(
-        input=total,
-        cached=min(cached, total),
-        cache_write=written or _count(prompt, "cache_write_tokens", "cache_creation_tokens"),
-        output=output,
-        reasoning=_count(completion, "reasoning_tokens") or _count(usage, "reasoning_tokens"),
-    )
-
-
-def _details(usage: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
-    for name in names:
-        found: object = usage.get(name)
-        if isinstance(found, dict):
-            return cast("Mapping[str, Any]", found)
-    return {}
-
-
-def _count(usage: Mapping[str, Any], *names: str) -> int:
-    for name in names:
-        found: object = usage.get(name)
-        if isinstance(found, (int, float)) and found > 0:
-            return int(found)
-    return 0
 
 
 def _too_long() -> ModelError:

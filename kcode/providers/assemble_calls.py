@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -44,10 +45,14 @@ class Calls:
         self._at: dict[Hashable, _Call] = {}
         self._by_id: dict[tuple[Hashable, str], _Call] = {}
 
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._calls)
+
     def add(self, entry: Mapping[str, Any]) -> str:
         """Take in one element of a delta's `tool_calls`; return the tool's name if it became known now."""
         number: object = entry.get("index")
-        index: Hashable = number if isinstance(number, int | str) else None
+        index: Hashable = number if isinstance(number, int) else _number(number)
         given: object = entry.get("function")
         function = cast("Mapping[str, Any]", given) if isinstance(given, dict) else entry
         piece: object = function.get("arguments")
@@ -106,7 +111,7 @@ class Calls:
 
     def _find(self, index: Hashable, call_id: str, name: str, piece: str) -> _Call:
         known = self._by_id.get((index, call_id)) if call_id else None
-        if known is not None:
+        if known is not None and not _is_another(known, name):
             self._at[index] = known
             return known
         current = self._at.get(index)
@@ -124,7 +129,7 @@ class Calls:
     @staticmethod
     def _starts_another(current: _Call, call_id: str, name: str, piece: str) -> bool:
         starts = piece.lstrip().startswith("{")
-        if call_id and current.id:
+        if call_id and current.id and call_id != current.id:
             # Some servers mint an id for every chunk: then the piece goes on where the last one ended.
             goes_on = name in {"", current.name} and piece != "" and not starts
             return not goes_on if name else current.is_whole()
@@ -143,11 +148,30 @@ class Calls:
         if once is not None:
             self.mended.append(("sent_twice", call.name))
             return once
+        if len(call.pieces) % 2 == 0 and call.pieces[::2] == call.pieces[1::2]:
+            half = "".join(call.pieces[::2])
+            if is_whole(half):
+                self.mended.append(("chunks_twice", call.name))
+                return half
         last = call.pieces[-1]
         if len(call.pieces) > 1 and is_whole(last) and _grows(call.pieces):
             self.mended.append(("cumulative", call.name))
             return last
         return text
+
+
+def _number(index: object) -> Hashable:
+    """Return an index that is no whole number as one where it is meant as such; None for no index."""
+    if isinstance(index, float) and index.is_integer():
+        return int(index)
+    if isinstance(index, str):
+        return int(index) if re.fullmatch(r"\d{1,9}", index) else index
+    return None
+
+
+def _is_another(known: _Call, name: str) -> bool:
+    """Whether a server that gives every call the same id goes on with another call."""
+    return bool(name and known.name) and not name.startswith(known.name) and known.is_whole()
 
 
 def _grows(pieces: list[str]) -> bool:

@@ -4,12 +4,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from html import unescape
 from typing import Any, cast
 
-_SECONDS = re.compile(r"(?:again|retry)\s+(?:after|in)\s+(\d+(?:\.\d+)?)\s*(ms|milli|s\b|sec|m\b|min)?")
 _LONGEST = 300
 """Characters of a server's words that are shown."""
 
@@ -42,9 +39,12 @@ def json_fields(body: str) -> Mapping[str, Any]:
 def read_body(body: str) -> Said:
     """Find the words, the type and the fields of an error."""
     fields = json_fields(body)
-    error: object = fields.get("error")
+    error: object = fields.get("error") or fields.get("errors")
+    if isinstance(error, list) and error:
+        error = cast("list[object]", error)[0]
     inner = cast("Mapping[str, Any]", error) if isinstance(error, dict) else fields
-    words: object = inner.get("message") or inner.get("detail") or inner.get("msg") or fields.get("error")
+    named: object = inner.get("message") or inner.get("detail") or inner.get("msg")
+    words: object = named or cast("object", error)
     kinds = " ".join(str(inner.get(name) or "") for name in ("type", "code", "status"))
     if words:
         text = words if isinstance(words, str) else json.dumps(words, ensure_ascii=False)
@@ -70,41 +70,3 @@ def quoted(said: Said) -> str:
     """Return the server's words as the end of a sentence, empty if it said nothing."""
     words = shortened(said.message).rstrip(".")
     return f': "{words}"' if words else ""
-
-
-def retry_after(headers: Mapping[str, str], body: str, *, now: float) -> float | None:
-    """Return the seconds that a server asks to wait, from its headers or its words; None if it does not.
-
-    Args:
-        headers: the response's headers.
-        body: its body.
-        now: Unix time in seconds.
-    """
-    lowered = {name.lower(): value.strip() for name, value in headers.items()}
-    milliseconds = _float(lowered.get("retry-after-ms", ""))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    given = lowered.get("retry-after", "")
-    seconds = _float(given)
-    if seconds is not None:
-        return seconds
-    if given:
-        try:
-            date = parsedate_to_datetime(given)
-        except (ValueError, TypeError, IndexError):
-            date = None
-        if date is not None:
-            date = date if date.tzinfo else date.replace(tzinfo=UTC)
-            return max(0.0, date.timestamp() - now)
-    said = _SECONDS.search(body[:4000].lower())
-    if said is None:
-        return None
-    unit = said.group(2) or "s"
-    number = float(said.group(1))
-    if unit.startswith(("ms", "milli")):
-        return number / 1000
-    return number * 60 if unit.startswith("m") else number
-
-
-def _float(text: str) -> float | None:
-    return max(0.0, float(text)) if re.fullmatch(r"-?\d{1,9}(?:\.\d+)?", text) else None

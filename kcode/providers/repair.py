@@ -16,7 +16,7 @@ from kcode.arguments.schema import properties, required
 from kcode.providers.assemble import Response
 from kcode.providers.assemble_calls import RawCall
 from kcode.providers.repair_scan import Scanner
-from kcode.providers.repair_written import find_written
+from kcode.providers.repair_written import Written, find_written
 from kcode.types.messages import (
     AssistantMessage,
     AssistantPart,
@@ -30,7 +30,9 @@ from kcode.types.messages import (
 from kcode.types.model import ToolSpec
 
 _MARKUP = re.compile(r"<\||[<◁]/?think|\A\s*\(Empty response: \{")
-_HEADER = re.compile(r"(?:functions[.:])?(.*?)(?::\d+)?", re.DOTALL)
+_HEADER = re.compile(r"(?:functions?[.:])?(.*?)(?::\d+)*", re.DOTALL)
+_CLEANED_HEADER = re.compile(r"(?:functions?[_.:])?(.+?)(?:[_:]\d+)*", re.DOTALL)
+"""Headers as they look after servers replaced what other servers do not take in an id."""
 _NO_NAME = re.compile(r"\d*|(?:call|tool|toolu|chatcmpl-tool)[-_][A-Za-z0-9_-]*|[0-9a-f-]{16,}")
 """Headers that are an id or a counter: they say nothing about the tool."""
 _FINISHES: Mapping[str, FinishReason] = {
@@ -75,8 +77,12 @@ def repair(
         call_id: makes the ids of calls.
     """
     schemas: dict[str, Mapping[str, Any]] = {tool.name: tool.parameters for tool in tools}
-    content = _read(response.text, schemas, lone_end=not response.thinking)
+    lone_end = not response.thinking
+    content = _read(response.text, schemas, lone_end=lone_end)
     reasoning = _read(response.thinking, schemas, lone_end=False)
+    written = None
+    if not response.calls and not reasoning.calls:
+        written, content = _written(response.text, content, schemas, lone_end=lone_end)
     thinking = reasoning.thinking + reasoning.text + content.thinking
     mended = [*reasoning.mended, *content.mended]
     text, calls = content.text, response.calls
@@ -85,9 +91,9 @@ def repair(
         mended.append(("leak_dropped", "a proper call came" if calls else "no tools were offered"))
     elif leaked:
         calls = leaked
-    if not calls:
-        text, calls, found = _written(text, schemas)
-        mended += found
+    elif written is not None:
+        text, calls = written.text, tuple(RawCall("", name, arguments) for name, arguments in written.calls)
+        mended += [("written_call", call.name) for call in calls]
     parts: list[AssistantPart] = []
     if thinking:
         parts.append(ThinkingPart(text=thinking, key=response.reasoning_key or "reasoning_content"))
@@ -115,16 +121,24 @@ def _read(text: str, schemas: Mapping[str, Mapping[str, Any]], *, lone_end: bool
     words, thinking = shown.text + rest.text, shown.thinking + rest.thinking
     if scanner.unopened is not None and lone_end:
         words, thinking = words[scanner.unopened :].lstrip(), words[: scanner.unopened] + thinking
-    calls = tuple(RawCall("", leak.header, leak.arguments) for leak in scanner.calls)
+    calls = tuple(RawCall("", _header(leak.header, schemas), leak.arguments) for leak in scanner.calls)
     tagged = any(kind == "think_tag" for kind, _ in scanner.mended)
     return _Channel(words, thinking.strip() if tagged else thinking, calls, tuple(scanner.mended))
+
+
+def _header(header: str, schemas: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a leaked header; the tool's name where it is an id that was made of that: `functions_Bash_0`."""
+    cleaned = _CLEANED_HEADER.fullmatch(header.strip())
+    if cleaned is None or resolve(header, schemas) is not None:
+        return header
+    return resolve(cleaned.group(1), schemas) or header
 
 
 def _once(leaked: tuple[RawCall, ...], mended: list[tuple[str, str]]) -> tuple[RawCall, ...]:
     """Return each call once: the same number and arguments again are the same call, in both channels say."""
     found: list[RawCall] = []
     for call in leaked:
-        if call in found and re.search(r":\d+\Z", call.name):
+        if call in found and re.search(r":\d+\s*\Z", call.name):
             mended.append(("sent_twice", call.name))
         else:
             found.append(call)
@@ -132,13 +146,19 @@ def _once(leaked: tuple[RawCall, ...], mended: list[tuple[str, str]]) -> tuple[R
 
 
 def _written(
-    text: str, schemas: Mapping[str, Mapping[str, Any]]
-) -> tuple[str, tuple[RawCall, ...], list[tuple[str, str]]]:
-    written = find_written(text, schemas)
-    if written is None:
-        return text, (), []
-    calls = tuple(RawCall("", name, arguments) for name, arguments in written.calls)
-    return written.text, calls, [("written_call", call.name) for call in calls]
+    text: str, content: _Channel, schemas: Mapping[str, Mapping[str, Any]], *, lone_end: bool
+) -> tuple[Written | None, _Channel]:
+    """Find calls that are written as text, and what the text before them holds.
+
+    They are read from what the server sent: a control token in a string of theirs belongs to their arguments.
+    """
+    if content.mended and (sent := find_written(text, schemas)) is not None:
+        before = _read(sent.text, schemas, lone_end=lone_end)
+        return (None, content) if before.calls else (Written(before.text.rstrip(), sent.calls), before)
+    found = find_written(content.text, schemas)
+    if found is None or content.calls or content.text[len(found.text) :].strip() not in text:
+        return None, content
+    return found, content
 
 
 def _named(call: RawCall, schemas: Mapping[str, Mapping[str, Any]], mended: list[tuple[str, str]]) -> str:
@@ -146,7 +166,7 @@ def _named(call: RawCall, schemas: Mapping[str, Mapping[str, Any]], mended: list
     if known is None:
         header = _HEADER.fullmatch(call.name.strip())
         bare = header.group(1) if header is not None else call.name
-        if _NO_NAME.fullmatch(call.name.strip()) or not bare:
+        if _NO_NAME.fullmatch(call.name.strip()) or _NO_NAME.fullmatch(bare):
             known = _inferred(call.arguments, schemas)
         if known is None:
             known = _lawful(bare)

@@ -34,7 +34,7 @@ class Channel:
 
     def __init__(self, offered: Collection[str]) -> None:
         self.mended: list[tuple[str, str]] = []
-        self.buffer = ""
+        self.buffer: str = ""
         self.place = Place()
         self.thinking = False
         self.in_tools = False

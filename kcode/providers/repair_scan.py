@@ -6,10 +6,12 @@ from collections.abc import Collection
 from kcode.arguments import is_whole
 from kcode.providers.repair_channel import Channel, Shown
 from kcode.providers.repair_code import Place, closes, may_open_fence
+from kcode.providers.repair_k3 import read_k3_call, read_tag, tool_of
 from kcode.providers.repair_tokens import (
     ARGUMENTS_BEGIN,
     CALL_END,
     CLOSE,
+    CUT,
     K2_TOKENS,
     OPEN,
     ROLES,
@@ -20,8 +22,6 @@ from kcode.providers.repair_tokens import (
     Leak,
     is_partial,
     read_k2,
-    read_k3_call,
-    read_tag,
     token_at,
 )
 
@@ -61,6 +61,10 @@ class Scanner(Channel):
             if self._gate not in text:
                 return Shown()
             text = "".join(self._waiting)
+            if self._gate == ">" and "|>" not in self.buffer[-1:] + text:
+                # Long arguments may be full of brackets that end no token.
+                self._waiting[:] = [text]
+                return Shown()
             self._waiting.clear()
             self._gate = ""
         self.buffer += text
@@ -311,10 +315,10 @@ class Scanner(Channel):
         if found is None:
             self._gate = ">"
             return False
-        arguments, end = found
-        header = next((attributes[key] for key in ("tool", "name", "function") if key in attributes), "")
-        self.take(end)
-        self.calls.append(Leak(header, arguments))
+        header = tool_of(attributes)
+        self.take(found.end)
+        self.calls.append(Leak(header, found.arguments))
+        self.calls += [Leak(other, CUT) for other in found.doubtful]
         self.note("leaked_call", header)
         return True
 

@@ -9,9 +9,7 @@ K3:  <|open|>tools<|sep|><|open|>call tool="NAME" index="1"<|sep|><|open|>argume
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
 
-from kcode.arguments import canonical
 from kcode.arguments.tolerant import CutError, Reader, UnreadableError
 
 SECTION_BEGIN = ("<|tool_calls_section_begin|>", "<|tool_call_section_begin|>")
@@ -37,14 +35,8 @@ _HEADER_AND_BRACE = re.compile(r"\s*([\w.:-]+)\s*(?=\{)")
 _HEADER = re.compile(r"(?:functions\.)?[\w.-]+:\d+|functions\.[\w.-]+")
 _JUNK = 60
 _DECODER = json.JSONDecoder(strict=False)
-_CUT = "{"
+CUT = "{"
 """Arguments that never came: as JSON that is cut, so that the call is refused and not run with none."""
-
-_ARGUMENT_OPEN = re.compile(r"<\|open\|>\s*argument\b(.*?)<\|sep\|>", re.DOTALL)
-_ARGUMENT_CLOSE = re.compile(r"<\|close\|>\s*argument\s*<\|sep\|>")
-_CALL_CLOSE = re.compile(r"<\|close\|>\s*call\s*<\|sep\|>")
-_CALL_OVER = re.compile(r"<\|open\|>\s*call\b|<\|close\|>\s*(?:tools|message)\b")
-_ATTRIBUTE = re.compile(r'([\w-]+)\s*=\s*"([^"]*)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +131,7 @@ def _read_headless(body: str, start: int, end: re.Match[str] | None, *, final: b
     length = len(body) if end is None else end.start()
     words = body[start:length]
     if start or _HEADER.fullmatch(words.strip()):
-        return Step(length, Leak(without_partial(words).strip(), _CUT))
+        return Step(length, Leak(without_partial(words).strip(), CUT))
     return Step(length, text=words, inside=end is not None)
 
 
@@ -159,8 +151,8 @@ def _arguments(body: str, at: int, *, final: bool) -> tuple[str, int] | None:
     if over == "cut" and not final:
         # The token may stand inside a string that has not come to its end.
         return None
-    if end is None:
-        return without_partial(body[at:]).strip() or _CUT, len(body)
+    if end is None or over == "cut":
+        return without_partial(body[at:]).strip() or CUT, len(body)
     return body[at : end.start()].strip(), end.start()
 
 
@@ -180,71 +172,3 @@ def _value_end(body: str, at: int) -> int | str:
     except UnreadableError:
         return "broken"
     return reader.position
-
-
-def read_tag(text: str) -> tuple[str, dict[str, str]]:
-    """Return the name and the attributes of a K3 tag, from what stands between its tokens."""
-    name = text.split(maxsplit=1)[0] if text.strip() else ""
-    return name, {key: _unescaped(value) for key, value in _ATTRIBUTE.findall(text)}
-
-
-def _unescaped(text: str) -> str:
-    for entity, char in (("&quot;", '"'), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
-        text = text.replace(entity, char)
-    return text
-
-
-def read_k3_call(text: str, at: int, *, final: bool) -> tuple[str, int] | None:
-    """Read a K3 call's arguments, from behind its opening tag.
-
-    Returns:
-        The arguments as JSON text, left without their end if the call has none, and where reading goes on;
-        None if more text is needed.
-    """
-    found: dict[str, Any] = {}
-    while True:
-        while at < len(text) and text[at].isspace():
-            at += 1
-        argument = _ARGUMENT_OPEN.match(text, at)
-        if argument is not None:
-            close = _ARGUMENT_CLOSE.search(text, argument.end())
-            if close is None:
-                return _cut(found, argument, text) if final else None
-            key, value = _argument(argument, text[argument.end() : close.start()])
-            found[key] = value
-            at = close.end()
-            continue
-        close = _CALL_CLOSE.match(text, at)
-        if close is not None:
-            return canonical(found), close.end()
-        if _CALL_OVER.match(text, at):
-            return canonical(found)[:-1], at
-        close = _CALL_CLOSE.search(text, at)
-        if close is not None and not found and text[at] == "{":
-            return text[at : close.start()].strip(), close.end()
-        onward = text.find("<|", at + 1)
-        if not final and (onward < 0 or is_partial(text[onward:])):
-            return None
-        if onward < 0:
-            return canonical(found)[:-1] or _CUT, len(text)
-        at = onward
-
-
-def _argument(tag: re.Match[str], raw: str) -> tuple[str, Any]:
-    _, attributes = read_tag(f"argument {tag.group(1)}")
-    key = attributes.get("key") or attributes.get("name") or ""
-    if attributes.get("type", "string") == "string":
-        return key, raw
-    reader = Reader(raw.strip())
-    try:
-        value = reader.value()
-    except UnreadableError:
-        return key, raw
-    return key, value if reader.position == len(raw.strip()) else raw
-
-
-def _cut(found: dict[str, Any], tag: re.Match[str], text: str) -> tuple[str, int]:
-    key, value = _argument(tag, without_partial(text[tag.end() :]))
-    if isinstance(value, str):
-        return canonical({**found, key: value})[:-2], len(text)
-    return canonical(found)[:-1], len(text)

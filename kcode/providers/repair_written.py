@@ -1,4 +1,4 @@
-"""Tool calls that small models write as text: JSON in a fence, in a tag, or bare.
+"""Tool calls that small models write as text: JSON in a fence or in a tag, or as the whole message.
 
 Such text counts as a call only if it is the message's last block and nothing but an object with the name of an
 offered tool and its arguments, or a list of such objects: anything else may be an example.
@@ -12,16 +12,20 @@ from typing import Any, cast
 
 from kcode.arguments import canonical, resolve
 from kcode.arguments.names import folded
+from kcode.arguments.tolerant import CutError, Reader, UnreadableError
 from kcode.providers.repair_code import closes
 
 _DECODER = json.JSONDecoder(strict=False)
 _TAG = "<tool_call>"
 _TAG_END = "</tool_call>"
 _FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})([^\n]*)")
-_BLOCK = re.compile(r"[ \t]*(?:`{3,}[^\n`]*\n\s*(?=[\[{])|~{3,}[^\n]*\n\s*(?=[\[{])|(?=[\[{]))")
+_BARE = re.compile(r"[ \t]*(?=[\[{])")
 _BEGINNING = re.compile(r"[ \t]*(?:`{1,2}|~{1,2}|`{3,}[^\n`]*(?:\n\s*)?|~{3,}[^\n]*(?:\n\s*)?)")
-_KEY = '{"name":"'
-_THEN = '","arguments":{'
+_FENCED = re.compile(r"[ \t]*(?:`{3,}[^\n`]*\n\s*(?=[\[{])|~{3,}[^\n]*\n\s*(?=[\[{]))")
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_NOISE = re.compile(r"[\s\"']+")
+_KEY = "{name:"
+_THEN = ",arguments:{"
 _JSON_TOKEN = re.compile(r'\\.|["{}\[\]\\]', re.DOTALL)
 _ENOUGH = 400
 """Characters of a block that suffice to see that it is no call."""
@@ -37,7 +41,7 @@ class Written:
 
 def find_written(text: str, offered: Collection[str]) -> Written | None:
     """Find the calls that a message ends with, None if it does not end with calls."""
-    if not offered or '"arguments"' not in text or '"name"' not in text:
+    if not offered or "arguments" not in text or "name" not in text:
         return None
     for blocks in (_tagged, _fenced_or_bare):
         for start, values in blocks(text):
@@ -68,9 +72,15 @@ def _calls(value: object, offered: Collection[str]) -> list[tuple[str, str]]:
 def _value(text: str, at: int) -> tuple[object, int] | None:
     while at < len(text) and text[at].isspace():
         at += 1
+    if text[at : at + 1] not in {"{", "["}:
+        return None
     try:
         return _DECODER.raw_decode(text, at)
     except (ValueError, RecursionError):
+        reader = Reader(text, at)
+    try:
+        return reader.value(), reader.position
+    except UnreadableError:
         return None
 
 
@@ -79,6 +89,8 @@ def _tagged(text: str) -> Iterator[tuple[int, list[object]]]:
     start = text.find(_TAG)
     while start >= 0:
         at, values = start, list[object]()
+        if _fence_at(text[:start]):
+            return
         while text.startswith(_TAG, at):
             found = _value(text, at + len(_TAG))
             if found is None:
@@ -94,23 +106,39 @@ def _tagged(text: str) -> Iterator[tuple[int, list[object]]]:
 
 
 def _fenced_or_bare(text: str) -> Iterator[tuple[int, list[object]]]:
-    """Yield the message's last block: a fence, or JSON that runs from the start of a line to the end."""
+    """Yield the message's last block if that is a fence, or the message if it is nothing but JSON."""
+    if text.lstrip()[:1] in {"{", "["}:
+        yield from _block(text, 0, 0)
+        return
     fence, opened, body = "", 0, 0
     at = 0
-    for line in text.splitlines(keepends=True):
+    for line in _LINE.findall(text):
         following = at + len(line)
-        match = _FENCE.fullmatch(line.rstrip("\r\n"))
-        if fence and closes(fence, line.rstrip("\r\n")):
-            if not text[following:].strip():
-                yield from _block(text[body:at], opened, 0)
-            fence = ""
-        elif not fence and match is not None and "`" not in match.group(2):
-            fence, opened, body = match.group(1), at, following
-        elif not fence and line.lstrip()[:1] in {"{", "["}:
-            yield from _block(text, at, at)
+        before, fence = fence, _fence_after(fence, line)
+        if fence and not before:
+            opened, body = at, following
+        elif before and not fence and not text[following:].strip():
+            yield from _block(text[body:at], opened, 0)
         at = following
     if fence:
         yield from _block(text[body:], opened, 0)
+
+
+def _fence_at(text: str) -> str:
+    """Return the run that opened the fence in which a text ends, "" if it ends in none."""
+    fence = ""
+    for line in _LINE.findall(text):
+        fence = _fence_after(fence, line)
+    return fence
+
+
+def _fence_after(fence: str, line: str) -> str:
+    """Return the run that opened the fence we are in after a line, given that before it."""
+    line = line.rstrip("\r\n")
+    if fence:
+        return "" if closes(fence, line) else fence
+    match = _FENCE.fullmatch(line)
+    return match.group(1) if match is not None and "`" not in match.group(2) else ""
 
 
 def _block(text: str, start: int, at: int) -> Iterator[tuple[int, list[object]]]:
@@ -154,6 +182,7 @@ class WrittenHold:
         self._held = ""
         self._line = ""
         self._fence = ""
+        self._said = False
         self._open: _Depth | None = None
         self._body: list[str] = []
 
@@ -191,7 +220,7 @@ class WrittenHold:
         """Return how many characters at the beginning are certainly no call; 0 if that is unknown yet."""
         held = self._held
         if not self._fence and not self._line.strip():
-            block = _BLOCK.match(held)
+            block = _FENCED.match(held) or (None if self._said else _BARE.match(held))
             if block is not None and self._may_be_call(block.end()):
                 return 0
             if block is None and _BEGINNING.fullmatch(held):
@@ -206,17 +235,13 @@ class WrittenHold:
         return 0 if _TAG.startswith(held) else 1
 
     def _pass(self, length: int) -> None:
+        self._said = self._said or not self._held[:length].isspace()
         self._line += self._held[:length]
         if not self._line.endswith("\n"):
             # Longer lines neither open nor close a fence.
             self._line = self._line[:_ENOUGH]
             return
-        line = self._line.rstrip("\r\n")
-        opening = _FENCE.fullmatch(line)
-        if self._fence:
-            self._fence = "" if closes(self._fence, line) else self._fence
-        elif opening is not None and "`" not in opening.group(2):
-            self._fence = opening.group(1)
+        self._fence = _fence_after(self._fence, self._line)
         self._line = ""
 
     def _may_be_call(self, length: int) -> bool:
@@ -227,11 +252,12 @@ class WrittenHold:
             return False
         depth = _Depth()
         if not depth.ends(body):
-            self._open = depth if _THEN in re.sub(r"\s+", "", body[:_ENOUGH]) else None
+            self._open = depth if _THEN in _NOISE.sub("", body[:_ENOUGH]) else None
             return True
         found = _value(body, 0)
         if found is None:
-            return False
+            # A bracket in a string in single quotes is no end.
+            return "'" in body[:_ENOUGH] and _is_cut(body)
         rest = body[found[1] :].lstrip()
         if opening == _TAG:
             after = rest.removeprefix(_TAG_END).lstrip()
@@ -240,13 +266,25 @@ class WrittenHold:
         return not rest.strip(fence or None).strip()
 
 
+def _is_cut(body: str) -> bool:
+    try:
+        Reader(body).value()
+    except CutError:
+        return True
+    except UnreadableError:
+        return False
+    return False
+
+
 def _starts_as_call(body: str, names: tuple[str, ...], offered: Callable[[str], bool]) -> bool:
     """Whether a block may go on to be a call of an offered tool, or begins with one."""
-    compact = re.sub(r"\s+", "", body).removeprefix("[")
+    compact = _NOISE.sub("", body).removeprefix("[")
     if not compact.startswith(_KEY):
-        return _KEY.startswith(compact) or '{"arguments":{'.startswith(compact[:14])
-    name, quote, rest = compact.removeprefix(_KEY).partition('"')
-    if not quote:
-        return any(known.startswith(folded(name)) for known in names)
-    rest = quote + rest
+        return _KEY.startswith(compact) or "{arguments:{".startswith(compact[:12])
+    name, comma, rest = compact.removeprefix(_KEY).partition(",")
+    if not comma:
+        return any(
+            known.startswith(folded(name)) or f"functions{known}".startswith(folded(name)) for known in names
+        )
+    rest = comma + rest
     return offered(name) and (rest.startswith(_THEN) or _THEN.startswith(rest))

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kcode.providers.assemble import Assembler, Response, read_usage
+from kcode.providers.assemble import Assembler, Response
 from kcode.providers.assemble_lines import LIMIT
+from kcode.providers.assemble_usage import read_usage
 from kcode.types.errors import ModelError
 from kcode.types.messages import Usage
 
@@ -242,6 +243,39 @@ def test_reasoning_only_in_details_or_in_content_parts_is_found():
             id="the old function_call",
         ),
         pytest.param(
+            [call(p, index=0, id="x") for p in ('{"a', '{"a', '":"b', '":"b', '"}', '"}')],
+            [("x", "", '{"a":"b"}')],
+            id="every chunk twice",
+        ),
+        pytest.param(
+            [call(p, index=0, id="x", name="bash") for p in ('{"a":"', "ha", "ha", '"}')],
+            [("x", "bash", '{"a":"haha"}')],
+            id="a chunk like the one before it",
+        ),
+        pytest.param(
+            [call('{"a"', index="0", id="x", name="bash"), call(":1}", index=0), call("", index=0.0)],
+            [("x", "bash", '{"a":1}')],
+            id="one index in three spellings",
+        ),
+        pytest.param(
+            [
+                call('{"a":1}', index="10", id="x", name="read"),
+                call('{"b":2}', index="9", id="y", name="bash"),
+            ],
+            [("y", "bash", '{"b":2}'), ("x", "read", '{"a":1}')],
+            id="indices as strings are in the order of their numbers",
+        ),
+        pytest.param(
+            [
+                call("", index=0, id="0", name="read"),
+                call('{"a":1}', index=0),
+                call("", index=0, id="0", name="bash"),
+                call('{"b":2}', index=0),
+            ],
+            [("0", "read", '{"a":1}'), ("0", "bash", '{"b":2}')],
+            id="every call has the same id",
+        ),
+        pytest.param(
             [call('{"a":1}{"a":2}', index=0, id="x", name="bash")],
             [("x", "bash", '{"a":1}{"a":2}')],
             id="glued calls stay as they are",
@@ -332,6 +366,27 @@ def test_bytes_that_are_no_utf8_do_not_end_the_stream():
     assert whole(data, STOP, DONE).text == "a\ufffdb"
 
 
+def test_a_whole_message_after_its_pieces_adds_nothing():
+    message = {"content": "hi", **call('{"a":1}', index=0, id="x", name="bash")}
+    last = {"choices": [{"index": 0, "delta": {}, "message": message, "finish_reason": "tool_calls"}]}
+    response = whole(event(message), sse(last))
+    assert (response.text, len(response.calls)) == ("hi", 1)
+    assert whole(sse(last)).text == "hi"
+
+
+def test_a_count_of_zero_does_not_hide_another_one():
+    counted = {
+        "index": 0,
+        "delta": {},
+        "finish_reason": "stop",
+        "usage": {"prompt_tokens": "8", "completion_tokens": 3},
+    }
+    zeros: dict[str, Any] = {"choices": [], "usage": {"prompt_tokens": 0, "completion_tokens": 0}}
+    assert whole(event({"content": "a"}), sse({"choices": [counted]}), sse(zeros)).usage == Usage(
+        input=8, output=3
+    )
+
+
 def test_other_choices_and_empty_chunks_are_left_out():
     other = sse({"choices": [{"index": 1, "delta": {"content": "no"}, "finish_reason": "length"}]})
     odd = 'data: {"choices": [null]}\n\ndata: {"choices": [{"delta": null}]}\n\ndata: {}\n\ndata: {"id": "x"}\n\n'
@@ -389,6 +444,15 @@ ERRORS: list[tuple[dict[str, Any], str]] = [
         "context_overflow",
     ),
     ({"error": {"message": "You exceeded your current quota", "type": "insufficient_quota"}}, "quota"),
+    ({"error": {"error": {"message": "The engine is currently overloaded"}}}, "overloaded"),
+    ({"error": [{"message": "The engine is currently overloaded"}]}, "overloaded"),
+    ({"errors": [{"code": 3040, "message": "Capacity temporarily exceeded"}]}, "overloaded"),
+    ({"message": "Slow down", "status_code": 429}, "rate_limited"),
+    ({"message": "The server is overloaded", "type": "server_error"}, "overloaded"),
+    (
+        {"choices": [{"delta": {}, "finish_reason": "error", "error": {"code": 429, "message": "x"}}]},
+        "rate_limited",
+    ),
 ]
 
 

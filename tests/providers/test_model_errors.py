@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kcode.providers.errors import RefusedError, model_error
-from kcode.providers.errors_said import retry_after
+from kcode.providers.errors_wait import retry_after
 from kcode.types.connection import Connection
 
 KINDS = {
@@ -79,6 +79,12 @@ def test_an_overflow_with_the_window_in_a_field_of_its_own_teaches_it():
         (503, "upstream connect error", "", "server"),
         (524, "a timeout occurred", "", "server"),
         (529, "", "", "overloaded"),
+        (500, "The engine is currently overloaded", "", "overloaded"),
+        (429, "no instance available, capacity exceeded", "", "overloaded"),
+        (429, "Model busy, retry later", "model_busy", "overloaded"),
+        (410, "The model kimi-k2 has been deprecated and is no longer available", "", "not_found"),
+        (400, "triggered content management policy", "", "content_filter"),
+        (400, "Range of input length should be [1, 98304]", "", "context_overflow"),
         (418, "I am a teapot", "", "invalid"),
     ],
 )
@@ -118,6 +124,13 @@ def test_statuses_with_several_meanings_are_told_apart_by_their_words(
         ),
         ("function name Read is duplicated", "duplicate_tool", ""),
         ("unsupported image url: https://x/y.png", "media", ""),
+        ("roles must alternate between user and assistant", "pairing", ""),
+        ("'tool' must be a response to a preceeding message with 'tool_calls'.", "pairing", ""),
+        ("Invalid 'messages[2].tool_calls[0].id': string does not match pattern", "pairing", ""),
+        ("messages.2.content: Input should be a valid string", "empty_message", ""),
+        ("Invalid value for 'content': expected a string, got null.", "empty_message", ""),
+        ("stream_options not supported", "parameter", ""),
+        ("property 'prompt_cache_key' is unsupported", "parameter", ""),
         ("total message size 3000000 exceeds limit 2097152", "body_too_large", ""),
     ],
 )
@@ -183,6 +196,19 @@ NOW = 1_790_000_000.0
         ({}, "Please try again in 350ms", 0.35),
         ({}, "retry after 2 minutes", 120),
         ({}, "please try again later", None),
+        ({"Retry-After": "1m30s"}, "", 90),
+        ({"Retry-After": "500ms"}, "", 0.5),
+        ({"Retry-After": "1790000010"}, "", 10),
+        ({"Retry-After": "2026-09-21T14:13:30Z"}, "", 10),
+        ({}, "Please try again in 6m0s.", 360),
+        ({}, "Please try again in 1h2m3s", 3723),
+        ({}, "try again in 1 minute 30 seconds", 90),
+        ({}, "Please wait 15 seconds before retrying", 15),
+        ({"x-ratelimit-reset": "12"}, "", 12),
+        ({"X-RateLimit-Reset": "1790000012"}, "", 12),
+        ({"x-ratelimit-reset-tokens": "6m0s", "x-ratelimit-remaining-tokens": "0"}, "", 360),
+        ({"x-ratelimit-reset-tokens": "6m0s", "x-ratelimit-remaining-tokens": "7"}, "", None),
+        ({"Retry-After": "3", "x-ratelimit-reset": "12"}, "", 3),
     ],
 )
 def test_the_wait_that_a_server_asks_for_is_read_in_every_form(
@@ -190,6 +216,21 @@ def test_the_wait_that_a_server_asks_for_is_read_in_every_form(
 ):
     assert retry_after(headers, body, now=NOW) == seconds
     assert model_error(429, said(body), headers, now=NOW).retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        ({"error": {"message": "slow down", "retry_after": 8}}, 8),
+        ({"error": {"message": "slow down", "retry_after_ms": "800"}}, 0.8),
+        ({"error": {"message": "slow down"}, "retry_after": 8.5}, 8.5),
+        ({"error": {"message": "slow down", "details": [{"retryDelay": "34s"}]}}, 34),
+        ({"error": {"message": "slow down", "metadata": {"headers": {"Retry-After": "9"}}}}, 9),
+        ({"error": {"message": "slow down", "retry_after": True}}, None),
+    ],
+)
+def test_the_wait_is_found_in_a_field_of_the_body(body: object, seconds: float | None):
+    assert model_error(429, json.dumps(body), {}, now=NOW).retry_after == seconds
 
 
 def test_no_wait_is_reported_for_what_waiting_does_not_mend():
