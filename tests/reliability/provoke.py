@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -20,7 +21,10 @@ from kcode.providers.scripted_wire import WireStep
 from kcode.session.read import Recorded, read_session
 from kcode.types.events import MessageAdded
 from kcode.types.messages import AssistantMessage, ToolMessage
+from tests.repl.terminal import Terminal
 
+PATIENCE = 30.0
+"""Seconds to wait for what must happen: machines that run tests are busy."""
 SESSION = "00000000-0000-4000-8000-000000000001"
 
 
@@ -37,7 +41,7 @@ def needs_root() -> None:
 
 
 @contextlib.contextmanager
-def small_disk(place: Path, *options: str) -> Iterator[Path]:
+def small_disk(place: Path, *options: str) -> Generator[Path]:
     """Mount a disk of its own, 64 kB unless the options say otherwise."""
     needs_root()
     needs("mount", "umount")
@@ -80,6 +84,26 @@ class Served:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
+
+
+@contextlib.contextmanager
+def in_terminal(folder: Path, steps: Iterable[WireStep], *wrapper: str) -> Generator[tuple[Terminal, Served]]:
+    """The installed program in a terminal, with a scripted model behind real HTTP."""
+    work = folder / "work"
+    work.mkdir()
+    settings = {"permissions": {"allow": ["Bash(echo:*)", "Bash(sleep:*)"]}}
+    (folder / ".kcode").mkdir()
+    (folder / ".kcode" / "settings.json").write_text(json.dumps(settings))
+    with Served(steps) as served:
+        environ = {"HOME": str(folder), "KCODE_HOME": str(folder / ".kcode"), "KCODE_MODEL": "scripted"}
+        environ |= {"KCODE_BASE_URL": served.server.base_url, "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [*wrapper, "-m", "kcode"]
+        terminal = Terminal(work, *command[1:], environ=environ, script=Path(command[0]), rows=40)
+        try:
+            terminal.wait_for("scripted", PATIENCE)
+            yield terminal, served
+        finally:
+            terminal.close()
 
 
 def recorded(home: Path) -> Recorded:

@@ -20,6 +20,9 @@ AT_ONCE = 0.1
 """Seconds for which further Enters belong to the same paste."""
 
 
+LEAVES = "Ctrl-C again leaves kcode"
+
+
 def _nothing() -> None:
     return
 
@@ -62,6 +65,17 @@ class Actions:
         if pasting:
             self._pasted = now
         return pasting
+
+    def stop(self) -> None:
+        """Stop what runs on Ctrl-C; a second one within a moment leaves, whatever came of the first."""
+        if self.twice("c-c", LEAVES):
+            self.leave()
+        elif self.busy():
+            self.interrupt()
+
+    def stopping(self) -> bool:
+        """Whether a Ctrl-C now is the second one."""
+        return self.clock() - self._pressed.get("c-c", -TWICE) < TWICE
 
     def twice(self, key: str, hint: str) -> bool:
         """Whether a key was pressed for the second time within a moment; the first press shows the hint."""
@@ -210,14 +224,11 @@ def _on_escape(prompt: PromptInput, actions: Actions) -> None:
 
 
 def _on_interrupt(prompt: PromptInput, actions: Actions) -> None:
-    if actions.busy():
-        actions.note("")
-        actions.interrupt()
-    elif prompt.buffer.text:
+    if prompt.buffer.text and not actions.busy() and not actions.stopping():
         prompt.set_aside()
         actions.note("Up brings the prompt back")
-    elif actions.twice("c-c", "Ctrl-C again leaves kcode"):
-        actions.leave()
+    else:
+        actions.stop()
 
 
 def _calls(actions: Actions, name: str) -> Callable[[KeyPressEvent], None]:

@@ -113,7 +113,7 @@ class Session:
         back = next((name for name in ("rewind", "undo") if name in known), "")
         if back:
             actions.rewind = lambda: talk.submit(f"/{back}")
-        room.dialog.on_interrupt = talk.interrupt
+        room.dialog.on_interrupt = actions.stop
         own = self._own_status(conversation)
         talk.after = lambda: room.spawn(self._look(conversation, own))
         room.spawn(self._look(conversation, own))

@@ -33,7 +33,7 @@ KEYS = """\
 | Ctrl-T | the todo list |
 | Ctrl-G | write the prompt in your editor |
 | Ctrl-L | draw the screen anew |
-| Ctrl-C | stop, or clear the prompt; twice at an empty prompt: leave |
+| Ctrl-C | stop, or clear the prompt; twice: leave |
 | Ctrl-D | leave |
 """
 
