@@ -65,6 +65,7 @@ def main(argv: "Sequence[str] | None" = None) -> int:
     """Run kcode and return the exit status; without `argv`, as the whole of this process."""
     if argv is not None:
         return _main(list(argv))
+    _fill_streams()
     # Loading makes a few hundred thousand objects that stay: looking through them for garbage again and again
     # takes a tenth of a short run, and another tenth at the exit, where nothing is worth finding any more.
     gc.set_threshold(*GARBAGE)
@@ -78,6 +79,16 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         return INTERRUPTED
     finally:
         gc.freeze()
+
+
+def _fill_streams() -> None:
+    """Put /dev/null where a standard stream is closed: else the next file that is opened would take its place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            if descriptor != number:
+                os.dup2(descriptor, number)
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", errors="replace"))  # noqa: PTH123, SIM115 - a descriptor, for as long as the program runs
 
 
 def _main(arguments: "list[str]") -> int:

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -87,20 +87,40 @@ class Served:
 
 
 @contextlib.contextmanager
-def in_terminal(folder: Path, steps: Iterable[WireStep], *wrapper: str) -> Generator[tuple[Terminal, Served]]:
-    """The installed program in a terminal, with a scripted model behind real HTTP."""
+def in_terminal(
+    folder: Path,
+    steps: Iterable[WireStep],
+    *wrapper: str,
+    program: Sequence[str] = ("-m", "kcode"),
+    ready: str = "scripted",
+    environ: Mapping[str, str] | None = None,
+) -> Generator[tuple[Terminal, Served]]:
+    """The installed program in a terminal, with a scripted model behind real HTTP.
+
+    Args:
+        folder: becomes the home; the work is done in `work` below it.
+        steps: what the model does.
+        wrapper: arguments of Python before the program.
+        program: what is run instead.
+        ready: what is waited for.
+        environ: more variables.
+    """
     work = folder / "work"
     work.mkdir()
     settings = {"permissions": {"allow": ["Bash(echo:*)", "Bash(sleep:*)"]}}
     (folder / ".kcode").mkdir()
     (folder / ".kcode" / "settings.json").write_text(json.dumps(settings))
     with Served(steps) as served:
-        environ = {"HOME": str(folder), "KCODE_HOME": str(folder / ".kcode"), "KCODE_MODEL": "scripted"}
-        environ |= {"KCODE_BASE_URL": served.server.base_url, "PYTHONDONTWRITEBYTECODE": "1"}
-        command = [*wrapper, "-m", "kcode"]
-        terminal = Terminal(work, *command[1:], environ=environ, script=Path(command[0]), rows=40)
+        variables = {"HOME": str(folder), "KCODE_HOME": str(folder / ".kcode"), "KCODE_MODEL": "scripted"}
+        variables |= {
+            "KCODE_BASE_URL": served.server.base_url,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **(environ or {}),
+        }
+        command = [*wrapper, *program]
+        terminal = Terminal(work, *command[1:], environ=variables, script=Path(command[0]), rows=40)
         try:
-            terminal.wait_for("scripted", PATIENCE)
+            terminal.wait_for(ready, PATIENCE)
             yield terminal, served
         finally:
             terminal.close()

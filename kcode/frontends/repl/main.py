@@ -40,7 +40,9 @@ def run(options: "Options", opener: "Opener | None" = None) -> int:
         from kcode.frontends.repl.opening import default_opener  # noqa: PLC0415 - only where nothing can be drawn
         from kcode.frontends.repl.plain import run_plain  # noqa: PLC0415 - as above
 
-        return run_plain(options, opener or default_opener(), theme)
+        status = run_plain(options, opener or default_opener(), theme)
+        _let_go()
+        return status
     from kcode.frontends.repl.room import Room  # noqa: PLC0415 - prompt_toolkit, only where it can draw
 
     async def main() -> int:

@@ -28,6 +28,9 @@ from kcode.types.events import Event, Mode
 from kcode.types.frontend import Decision, PermissionRequest
 from kcode.types.questions import Question
 
+GONE = 129
+"""The exit status where the terminal has gone away."""
+
 
 def run_plain(options: Options, opener: Opener, theme: Theme) -> int:
     """Talk line by line and return the exit status."""
@@ -82,7 +85,8 @@ class PlainTerminal:
             data = b""
         if not data:
             asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-            self.leave(0)
+            # A terminal that has gone away ends input like Ctrl-D does, and then is no terminal any more.
+            self.leave(0 if os.isatty(sys.stdin.fileno()) else GONE)
         *lines, self._read = (self._read + data).split(b"\n")
         for line in lines:
             self._line(line.decode(sys.stdin.encoding or "utf-8", "replace").rstrip("\r"))
@@ -168,7 +172,7 @@ class PlainSession:
         talk.after = lambda: terminal.print("\n> ")
         loop.add_signal_handler(signal.SIGINT, lambda: talk.interrupt() if talk.busy else terminal.leave(130))
         loop.add_signal_handler(signal.SIGTERM, terminal.leave, 143)
-        loop.add_signal_handler(signal.SIGHUP, terminal.leave, 129)
+        loop.add_signal_handler(signal.SIGHUP, terminal.leave, GONE)
         tasks = [asyncio.create_task(self._feed.tick()), asyncio.create_task(talk.run())]
         terminal.print(f"kcode {__version__}, plain: the terminal cannot be drawn on. Ctrl-D leaves.\n> ")
         if self._options.prompt:
