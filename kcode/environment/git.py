@@ -88,10 +88,11 @@ class LocalGit:
         return hardening.driver_settings(listing.stdout.decode(errors="surrogateescape"))
 
     async def _start(self, arguments: Sequence[str], drivers: Mapping[str, str], seconds: float) -> Finished:
-        argv = hardening.command(arguments, drivers=drivers, allow=self._allow, program=self._program)
+        argv = hardening.command(arguments, allow=self._allow, program=self._program)
         env = {k: v for k, v in clean_environment(os.environ).items() if not _ELSEWHERE.fullmatch(k)}
         # To look must not lock what somebody else works on.
         env |= {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"}
+        env = hardening.environment(env, drivers)
         try:
             return await run(argv, cwd=self._root, env=env, seconds=seconds, limit=LIMIT)
         except FileNotFoundError as error:

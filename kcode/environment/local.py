@@ -114,7 +114,7 @@ class LocalEnvironment:
             "Working folder": str(self._root),
             "Further folders": ", ".join(map(str, self._more)),
             "Platform": f"{platform.system()} {platform.release()} ({platform.machine()})",
-            "Shell": find_shell(self._environ.get("PATH", os.defpath)).path,
+            "Shell": find_shell(self._environ.get("PATH", os.defpath), self._root).path,
             "Date": time.strftime("%A, %Y-%m-%d"),
             "Git": "not a repository" if head is None else f"on {head}" if head else "a repository",
             "In it at the start": "" if self._mounts.slow(self._root) else _listing(self._root),

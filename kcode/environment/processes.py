@@ -65,7 +65,7 @@ class LocalProcesses:
         self._scratch: Scratch | None = None
         self._limits = limits or Limits()
         self._output_limit = output_limit
-        self._shell = find_shell(self._base.get("PATH", os.defpath))
+        self._shell = find_shell(self._base.get("PATH", os.defpath), root)
         self._count = 0
         self._running: dict[str, Job] = {}
         self._background: dict[str, Job] = {}

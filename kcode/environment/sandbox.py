@@ -6,12 +6,12 @@ with it. Git's configuration and hooks, and kcode's own files in the working fol
 """
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from kcode.process.programs import find_program
 from kcode.process.spawn import run
 
 Level: TypeAlias = Literal["full", "none"]
@@ -134,12 +134,10 @@ def wrap(sandbox: Sandbox, fence: Fence, argv: Sequence[str], cwd: Path) -> list
 
 
 def _find(path: str, folders: Sequence[Path]) -> str:
-    places = [*_PROGRAMS, *(f"{place}/bwrap" for place in path.split(os.pathsep) if place.startswith("/"))]
-    for place in places:
-        real = Path(os.path.realpath(place))
-        if os.access(real, os.X_OK) and not any(real.is_relative_to(folder) for folder in folders):
-            return place
-    return shutil.which("bwrap", path="/usr/sbin:/sbin") or ""
+    known = next((place for place in _PROGRAMS if os.access(place, os.X_OK)), "")
+    found = known or find_program("bwrap", f"{path}:/usr/sbin:/sbin", folders[0]) or ""
+    real = Path(os.path.realpath(found))
+    return "" if any(real.is_relative_to(folder) for folder in folders) else found
 
 
 def _hidden(fence: Fence) -> Iterator[tuple[str, ...]]:

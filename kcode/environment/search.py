@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import shutil
 import sys
 import sysconfig
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 from kcode.environment.files import LocalFiles
 from kcode.environment.found import Place, file_names, grep_lines, holds_secrets
 from kcode.environment.globs import ignore_rules
+from kcode.process.programs import find_program
 from kcode.process.spawn import Finished, run
 from kcode.screen.names import escape_name
 from kcode.types.environment import Found, GrepQuery
@@ -29,13 +29,13 @@ COLUMNS = 500
 _COMMON = ("--no-config", "--color=never", "--hidden", "--no-require-git", "--no-messages", "--glob=!.git")
 
 
-def find_ripgrep(places: Sequence[Path], path: str | None = None) -> str | None:
-    """Return the ripgrep that came with kcode, else the one on PATH; None if there is none."""
+def find_ripgrep(places: Sequence[Path], cwd: Path, path: str | None = None) -> str | None:
+    """Return the ripgrep that came with kcode, else the one on PATH outside of the project; None if there is none."""
     name = "rg.exe" if os.name == "nt" else "rg"
     for place in places:
         if os.access(place / name, os.X_OK):
             return str(place / name)
-    return shutil.which("rg", path=path)
+    return find_program(name, os.environ.get("PATH", os.defpath) if path is None else path, cwd)
 
 
 def _own_places() -> Sequence[Path]:
@@ -56,14 +56,14 @@ class LocalSearch:
         seconds: float = SECONDS,
         limit: int = LIMIT,
         hidden: Callable[[Path], bool] = holds_secrets,
-        find: Callable[[], str | None] = lambda: find_ripgrep(_own_places()),
+        find: Callable[[], str | None] | None = None,
     ) -> None:
         self._root = root
         self._files = LocalFiles()
         self._seconds = seconds
         self._limit = limit
         self._hidden = hidden
-        self._find = find
+        self._find = find or (lambda: find_ripgrep(_own_places(), root))
 
     async def grep(self, query: GrepQuery) -> Found:
         """Search text; raises ToolError for a bad pattern."""

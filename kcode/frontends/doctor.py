@@ -23,6 +23,8 @@ from kcode.config.layers import Loaded
 from kcode.config.options import Options
 from kcode.environment.sandbox import probe as probe_sandbox
 from kcode.environment.search import find_ripgrep
+from kcode.process.programs import find_program
+from kcode.process.shell import find_shell
 from kcode.types.errors import ConfigError
 
 Level: TypeAlias = Literal["ok", "warning", "error"]
@@ -134,14 +136,14 @@ def _terminal() -> Check:
 
 
 def _program(name: str, purpose: str) -> Check:
-    path = shutil.which(name)
+    path = find_program(name, os.environ.get("PATH", os.defpath), Path.cwd())
     if path is None:
         return Check(name, "error", f"not found: install it, for {purpose}")
     return Check(name, "ok", path)
 
 
 def _ripgrep() -> Check:
-    path = find_ripgrep((Path(sys.executable).parent,))
+    path = find_ripgrep((Path(sys.executable).parent,), Path.cwd())
     if path is None:
         return Check(
             "ripgrep", "error", "not found: install kcode anew, or ripgrep itself, for Grep and Glob"
@@ -152,10 +154,10 @@ def _ripgrep() -> Check:
 def _shell() -> Check:
     if os.name == "nt":
         return Check("shell", "error", "native Windows has no POSIX shell: run kcode in WSL")
-    path = shutil.which("bash")
-    return (
-        Check("shell", "ok", path) if path else Check("shell", "warning", "no bash: commands run in /bin/sh")
-    )
+    shell = find_shell(os.environ.get("PATH", os.defpath), Path.cwd())
+    if shell.kind == "bash":
+        return Check("shell", "ok", shell.path)
+    return Check("shell", "warning", "no bash: commands run in /bin/sh")
 
 
 def _sandbox() -> Check:

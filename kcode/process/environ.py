@@ -1,8 +1,11 @@
 """The environment that children get: the person's own, without secrets or anything that waits for them."""
 
+import os
 import re
 from collections.abc import Collection, Mapping
 from typing import Literal, TypeAlias
+
+from kcode.process.programs import absolute_places
 
 MARK = "SPAWN_MARK"
 """The variable by which the descendants of a child are recognised, also after they left its process group."""
@@ -102,5 +105,8 @@ def clean_environment(source: Mapping[str, str], pass_env: Collection[str] = ())
             continue
         if name in pass_env or (classify(name) == "keep" and not holds_password(name, value)):
             kept[name] = value
+    if "PATH" in kept:
+        # A place like "." holds other programs in every folder, and those of a project in the project.
+        kept["PATH"] = os.pathsep.join(absolute_places(kept["PATH"])) or os.defpath
     kept.update(_FIXED)
     return kept

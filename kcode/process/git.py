@@ -5,7 +5,7 @@ clone can deliver such a repository in a sub-folder. Whoever runs git for kcode 
 the configuration itself runs nothing, so the names of filters can be asked for first.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 SETTINGS: Mapping[str, str] = {
     "core.fsmonitor": "false",
@@ -55,6 +55,8 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
 def driver_settings(listing: str) -> dict[str, str]:
     """Return settings that switch off every filter and merge driver a repository defines.
 
+    They go to git by `environment`: on a command line the first "=" in a name would be taken for its end.
+
     Args:
         listing: what git printed for `DRIVERS_QUERY`.
     """
@@ -75,7 +77,6 @@ def driver_settings(listing: str) -> dict[str, str]:
 def command(
     arguments: Sequence[str],
     *,
-    drivers: Mapping[str, str] | None = None,
     allow: Collection[str] = (),
     program: str = "git",
 ) -> list[str]:
@@ -83,12 +84,11 @@ def command(
 
     Args:
         arguments: a git command and its arguments, with no options before the command.
-        drivers: from `driver_settings`.
         allow: settings to leave as they are, e.g. "core.hooksPath" in a folder that is trusted.
         program: the git to run.
     """
     argv = [program, "--no-pager"]
-    for key, value in {**SETTINGS, **(drivers or {})}.items():
+    for key, value in SETTINGS.items():
         if key not in allow:
             argv += ("-c", f"{key}={value}")
     if arguments:
@@ -96,18 +96,13 @@ def command(
     return argv
 
 
-def environment(
-    env: Mapping[str, str], *, drivers: Mapping[str, str] | None = None, allow: Iterable[str] = ()
-) -> dict[str, str]:
-    """Return `env` with the same settings in git's own variables, for a program that will run git itself.
+def environment(env: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
+    """Return `env` with settings in git's own variables, where they stand above the repository's.
 
     Args:
-        env: the environment so far; settings that it already hands to git are kept before ours.
-        drivers: from `driver_settings`.
-        allow: settings to leave as they are.
+        env: the environment so far; settings that it already hands to git are kept before these.
+        settings: from `driver_settings`; with `SETTINGS` too, for a program that will run git itself.
     """
-    left_out = set(allow)
-    settings = {k: v for k, v in {**SETTINGS, **(drivers or {})}.items() if k not in left_out}
     count = env.get("GIT_CONFIG_COUNT", "0")
     first = int(count) if count.isdecimal() else 0
     more = {"GIT_CONFIG_COUNT": str(first + len(settings))}

@@ -7,7 +7,6 @@ ends without doing so (killed, replaced by `exec`) changes nothing for the next 
 import os
 import re
 import shlex
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from kcode.process.environ import MARK
+from kcode.process.programs import find_program
 
 MAX_ARGUMENT = 100_000
 """Bytes of a command that are passed as an argument; Linux allows 128 KiB for one."""
@@ -62,19 +62,18 @@ class Shell:
     kind: Literal["bash", "sh"]
 
 
-def find_shell(path: str) -> Shell:
+def find_shell(path: str, cwd: Path) -> Shell:
     """Return bash, or sh where there is no bash.
 
     Args:
         path: a PATH to look in, after the usual places.
+        cwd: the folder that is worked in, whose own programs are not taken.
     """
     for place in ("/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash"):
         if os.access(place, os.X_OK):
             return Shell(place, "bash")
-    found = shutil.which("bash", path=path)
-    if found and Path(found).is_absolute():
-        return Shell(found, "bash")
-    return Shell("/bin/sh", "sh")
+    found = find_program("bash", path, cwd)
+    return Shell(found, "bash") if found else Shell("/bin/sh", "sh")
 
 
 def command_line(shell: Shell, command: str, state: Path, *, processes: int = 0) -> list[str]:

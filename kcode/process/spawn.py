@@ -18,6 +18,7 @@ from typing import IO, TypeAlias
 
 from kcode.process import tree
 from kcode.process.environ import MARK, clean_environment
+from kcode.process.programs import located
 
 OnBytes: TypeAlias = Callable[[bytes], object]
 
@@ -110,7 +111,7 @@ def start(
     """Start a program in a session of its own, without waiting for it.
 
     Args:
-        argv: the program, found on this process's PATH, and its arguments.
+        argv: the program, a bare name found on the environment's PATH outside of the project, and its arguments.
         cwd: where it runs.
         env: its whole environment, see `clean_environment`; a mark is added.
         stdin: a descriptor; the caller closes its own copy.
@@ -124,8 +125,9 @@ def start(
     tree.adopt_orphans()
     mark = os.urandom(8).hex()
     since = tree.ticks()
+    program = located(argv[0], env.get("PATH", os.defpath), cwd)
     process = subprocess.Popen(  # noqa: S603 - starting programs is what this module is for
-        argv,
+        [program, *argv[1:]],
         cwd=cwd,
         env={**env, MARK: mark},
         stdin=stdin,

@@ -94,7 +94,7 @@ async def maps(root: Path, home: Path) -> None:
 
 async def searches(root: Path) -> None:
     """Time Glob and Grep beside ripgrep itself."""
-    program = find_ripgrep([Path(sys.executable).parent]) or "rg"
+    program = find_ripgrep([Path(sys.executable).parent], Path.cwd()) or "rg"
     search = LocalEnvironment(root).search
 
     async def plain(*arguments: str) -> None:

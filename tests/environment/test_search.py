@@ -223,9 +223,10 @@ def test_the_ripgrep_that_came_with_kcode_is_preferred(tmp_path: Path):
     for place in (tmp_path, tmp_path / "other"):
         (place / "rg").write_text("")
         (place / "rg").chmod(0o755)
-    assert find_ripgrep([tmp_path], path=str(tmp_path / "other")) == str(tmp_path / "rg")
-    assert find_ripgrep([tmp_path / "none"], path=str(tmp_path / "other")) == str(tmp_path / "other" / "rg")
-    assert find_ripgrep([], path=str(tmp_path / "none")) is None
+    assert find_ripgrep([tmp_path], tmp_path / "work", path=str(tmp_path / "other")) == str(tmp_path / "rg")
+    other = str(tmp_path / "other")
+    assert find_ripgrep([tmp_path / "none"], tmp_path / "work", path=other) == f"{other}/rg"
+    assert find_ripgrep([], tmp_path / "work", path=str(tmp_path / "none")) is None
 
 
 async def test_a_persons_ripgrep_configuration_runs_nothing(root: Path, monkeypatch: pytest.MonkeyPatch):

@@ -27,7 +27,8 @@ class Trap:
     async def hardened(self, arguments: Sequence[str], cwd: Path | None = None) -> Finished:
         listing = await run(git.command(git.DRIVERS_QUERY), cwd=self.folder, env=self.env)
         drivers = git.driver_settings(listing.stdout.decode())
-        return await run(git.command(arguments, drivers=drivers), cwd=cwd or self.folder, env=self.env)
+        env = git.environment(self.env, drivers)
+        return await run(git.command(arguments), cwd=cwd or self.folder, env=env)
 
     def traces(self) -> set[str]:
         return set(self.trace.read_text().split()) if self.trace.exists() else set()
@@ -160,7 +161,9 @@ async def test_a_sub_module_with_programs_of_its_own_does_not_run_them(trap: Tra
 
 
 async def test_a_program_that_runs_git_itself_is_covered_through_its_environment(trap: Trap) -> None:
-    env = git.environment(trap.env, drivers={"filter.evil.clean": "", "filter.evil.required": "false"})
+    env = git.environment(
+        trap.env, {**git.SETTINGS, "filter.evil.clean": "", "filter.evil.required": "false"}
+    )
 
     await run(["git", "status"], cwd=trap.folder, env=env)
 
@@ -173,8 +176,42 @@ async def test_what_is_allowed_stays_as_the_repository_has_it(trap: Trap) -> Non
 
 
 def test_settings_that_a_person_already_hands_to_git_are_kept() -> None:
-    env = git.environment({"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "a.b", "GIT_CONFIG_VALUE_0": "c"})
+    own = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "a.b", "GIT_CONFIG_VALUE_0": "c"}
+    env = git.environment(own, {"filter.x.clean": ""})
 
-    assert env["GIT_CONFIG_KEY_0"] == "a.b"
-    assert env["GIT_CONFIG_KEY_1"] in git.SETTINGS
-    assert int(env["GIT_CONFIG_COUNT"]) == 1 + len(git.SETTINGS)
+    assert env == {
+        **own,
+        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_KEY_1": "filter.x.clean",
+        "GIT_CONFIG_VALUE_1": "",
+    }
+
+
+@pytest.mark.parametrize("name", ["a=b", "a.b.c", "AbC", "\u00fc", "=", "a=b.process"])
+async def test_a_driver_is_switched_off_whatever_its_name(trap: Trap, name: str) -> None:
+    for part in ("clean", "smudge", "process"):
+        await trap.plain("config", f"filter.{name}.{part}", f"{trap.program} {part}")
+    await trap.plain("config", f"merge.{name}.driver", f"{trap.program} merge")
+    (trap.folder / ".gitattributes").write_text(f"*.txt filter={name} merge={name}\n", encoding="utf-8")
+    trap.trace.unlink(missing_ok=True)
+    for arguments in (["status"], ["diff"], ["add", "a.txt"], ["stash"], ["checkout", "-q", "-b", "other"]):
+        await trap.hardened(arguments)
+    assert trap.traces() == set()
+
+
+@pytest.mark.parametrize("how", ["include.path", "includeIf.gitdir:**.path", "config.worktree"])
+async def test_settings_that_are_included_from_elsewhere_are_switched_off_too(trap: Trap, how: str) -> None:
+    lines = f'[filter "q=r"]\n clean = {trap.program} clean\n[core]\n fsmonitor = {trap.program} fs\n'
+    if how == "config.worktree":
+        await trap.plain("config", "extensions.worktreeConfig", "true")
+        (trap.folder / ".git" / how).write_text(lines)
+    else:
+        (trap.folder / "evil").write_text(lines)
+        await trap.plain("config", how, "../evil")
+    (trap.folder / ".gitattributes").write_text("*.txt filter=q=r\n")
+    trap.trace.unlink(missing_ok=True)
+    for arguments in (["status"], ["diff"], ["add", "a.txt"]):
+        await trap.hardened(arguments)
+    assert trap.traces() == set()
+    await trap.plain("status")
+    assert trap.traces() >= {"fs"}

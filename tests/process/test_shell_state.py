@@ -107,7 +107,7 @@ async def test_what_ends_without_a_word_changes_nothing(shell: Shell, tmp_path: 
 
 
 async def test_a_command_sees_no_arguments_and_its_own_line_numbers(tmp_path: Path) -> None:
-    shell = find_shell(os.environ["PATH"])
+    shell = find_shell(os.environ["PATH"], Path.cwd())
     if shell.kind != "bash":
         pytest.skip("line numbers are bash's")
 

@@ -20,7 +20,7 @@ def run(options: Options, arguments: Sequence[str]) -> int:
     flags = _parser().parse_args(arguments)
     if flags.setup:
         # The terminal front end asks for what is missing; an editor runs this in a terminal of its own.
-        os.execv(sys.executable, [sys.executable, "-m", "kcode"])  # noqa: S606 - this very program
+        os.execv(sys.executable, [sys.executable, "-P", "-m", "kcode"])  # noqa: S606 - this very program
     folders = [Path(folder).expanduser().resolve() for folder in flags.add_dir]
     for folder in folders:
         if not folder.is_dir():

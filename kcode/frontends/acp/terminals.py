@@ -67,7 +67,7 @@ class EditorTerminals:
         self._base = base
         self._env = base
         self._cwd = local.root
-        self._shell = find_shell(base.get("PATH", os.defpath))
+        self._shell = find_shell(base.get("PATH", os.defpath), local.root)
         self._kept = scratch
         self._scratch: Scratch | None = None
         self._count = 0

@@ -108,7 +108,7 @@ class _Demo:
 
     async def _kcode(self, base_url: str) -> None:
         environ = {"KCODE_BASE_URL": base_url, "KCODE_HOME": str(self._home)}
-        command = [sys.executable, "-m", "kcode", "-p", "--verbose", "--permission-mode", "acceptEdits"]
+        command = [sys.executable, "-P", "-m", "kcode", "-p", "--verbose", "--permission-mode", "acceptEdits"]
         command += ["--allowedTools", f"Bash({self._test})", "--", PROMPT]
         status, _ = await self._run(command, environ, show=True)
         _require(status == 0, f"kcode ended with status {status}")

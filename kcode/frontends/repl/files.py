@@ -88,7 +88,7 @@ async def list_files(root: Path) -> list[str]:
     from kcode.environment.search import find_ripgrep  # noqa: PLC0415 - not needed to draw the prompt
     from kcode.process.spawn import run  # noqa: PLC0415 - as above
 
-    program = find_ripgrep((Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))))
+    program = find_ripgrep((Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))), root)
     if program is None:
         return await asyncio.to_thread(_walk, root)
     argv = [program, "--files", "--hidden", "--null", "--glob=!.git", *QUIET]
