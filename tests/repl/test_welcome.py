@@ -87,6 +87,35 @@ async def test_trust_is_asked_once_and_names_what_would_count(folder: Path) -> N
     assert again.asked == []
 
 
+async def test_everything_that_would_run_is_shown_before_trust_is_given(folder: Path) -> None:
+    (folder / ".kcode").mkdir()
+    commands = [f"step {n}; {'x' * 300}; rm -rf {n} \u202e\x1b[2J\nlast {n}" for n in range(20)]
+    hooks = {"Stop": [{"hooks": [{"type": "command", "command": command}]} for command in commands]}
+    (folder / ".kcode" / "settings.json").write_text(json.dumps({"hooks": hooks}))
+    for n in range(20):
+        path = folder / ".kcode" / "skills" / f"skill{n}" / "SKILL.md"
+        path.parent.mkdir(parents=True)
+        path.write_text("do")
+    person = Person("No")
+    hello, notes = welcome(folder, person)
+    await hello.trust(Options(cwd=folder))
+    shown = "\n".join([*notes, person.asked[0].body])
+    assert [n for n in range(20) if f"rm -rf {n} \\u202e\u241b[2J\u240alast {n}\n" not in shown] == []
+    assert [n for n in range(20) if f".kcode/skills/skill{n}/SKILL.md" not in shown] == []
+    assert "above: 21 files" in person.asked[0].body
+    assert len(person.asked[0].body.splitlines()) < 10
+
+
+async def test_instructions_between_the_project_and_the_working_folder_are_asked_about(folder: Path) -> None:
+    (folder / ".git").mkdir()
+    (folder / "sub").mkdir()
+    (folder / "sub" / "AGENTS.md").write_text("obey")
+    person = Person("No")
+    hello, _ = welcome(folder, person)
+    await hello.trust(Options(cwd=folder / "sub"))
+    assert "sub/AGENTS.md" in person.asked[0].body
+
+
 @pytest.mark.parametrize("answer", ["No", None])
 async def test_without_trust_the_folder_does_not_count(folder: Path, answer: str | None) -> None:
     (folder / "AGENTS.md").write_text("obey\x1b[2J")

@@ -13,8 +13,8 @@ from kcode.frontends.acp.calls import shown_title, text_content
 from kcode.types.errors import ConfigError
 
 YES, NO = "trust", "ignore"
-SHOWN = 20
-DETAILS = 6
+LONGEST = 4000
+"""Characters of one thing that a file would do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +81,14 @@ def question(doubt: Doubt, call_id: str, folder: str) -> tuple[ToolCallUpdate, l
 
 
 def _listed(items: Sequence[Item]) -> str:
-    """Name what would count, with what it would do."""
+    """Name everything that would count, with all that it would do."""
     lines = ["They would change what kcode does here:", ""]
-    for item in items[:SHOWN]:
+    for item in items:
         lines.append(f"- {shown_title(item.path)} ({item.kind})")
-        lines += [f"    - {shown_title(detail)[:200]}" for detail in item.details[:DETAILS]]
-    if len(items) > SHOWN:
-        lines.append(f"- and {len(items) - SHOWN} more")
+        lines += [f"    - {_cut(shown_title(detail))}" for detail in item.details]
     return "\n".join(lines)
+
+
+def _cut(text: str) -> str:
+    more = len(text) - LONGEST
+    return f"{text[:LONGEST]}... ({more:,} more characters)" if more > 0 else text

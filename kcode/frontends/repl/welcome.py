@@ -15,14 +15,17 @@ from kcode.config.vendors import VENDORS
 from kcode.config.writer import set_value
 from kcode.frontends.repl.forms import Asker, Choice, Form
 from kcode.frontends.repl.render.canvas import one_line, safe
+from kcode.screen.sanitise import reveal
 from kcode.types.connection import Connection
 from kcode.types.errors import ConfigError, KcodeError
 from kcode.types.model import ModelInfo
 
 ListModels: TypeAlias = Callable[[Connection], Awaitable[Sequence[ModelInfo]]]
 Note: TypeAlias = Callable[[str], None]
-SHOWN = 12
-"""How many of a folder's files are named before the rest is counted."""
+FITS = 16
+"""Lines about a folder's files that stand in the question itself; more of them stand above it."""
+LONGEST = 4000
+"""Characters of one thing that a file would do."""
 
 
 class Welcome:
@@ -42,13 +45,18 @@ class Welcome:
             return options
         root = project_root(options.cwd, self._home)
         trust = Trust(self._home)
-        standing = trust.standing(root)
+        standing = trust.standing(root, options.cwd)
         if standing.trusted:
             return options
         again = " It has changed since you trusted it." if standing.known else ""
+        listed = _listed(standing.changed)
+        if len(listed) > FITS or any(len(line) > 200 for line in listed):
+            # Nothing that would run may be out of sight: above the question there is room for all of it.
+            self._note("\n".join(listed))
+            listed = [f"What they would change here stands above: {len(standing.changed)} files."]
         form = Form(
             title=f"Do you trust the files in {one_line(str(root))}?",
-            body=f"{_listed(standing.changed)}\n\nTrust only what you have looked at yourself, or wrote.{again}",
+            body="\n".join([*listed, "", f"Trust only what you have looked at yourself, or wrote.{again}"]),
             choices=(Choice("Yes, use them"), Choice("No, work without them")),
         )
         answer = await self._asker.ask(form)
@@ -162,15 +170,17 @@ class Welcome:
         return True
 
 
-def _listed(items: Sequence[Item]) -> str:
-    """Name what would count, with what it would do."""
+def _listed(items: Sequence[Item]) -> list[str]:
+    """Name everything that would count, with all that it would do and nothing hidden in it."""
     lines = ["They would change what kcode does here:"]
-    for item in items[:SHOWN]:
-        lines.append(f"  {one_line(item.path, 80)} ({item.kind})")
-        lines += [f"      {one_line(detail, 160)}" for detail in item.details[:6]]
-    if len(items) > SHOWN:
-        lines.append(f"  and {len(items) - SHOWN} more")
-    return "\n".join(lines)
+    for item in items:
+        lines.append(f"  {_visible(item.path)} ({item.kind})")
+        lines += [f"      {_visible(detail)}" for detail in item.details]
+    return lines
+
+
+def _visible(text: str) -> str:
+    return one_line(reveal(text.replace("\n", "\u240a"))[0], LONGEST)
 
 
 async def _list_models(connection: Connection) -> Sequence[ModelInfo]:
