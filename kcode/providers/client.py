@@ -104,13 +104,16 @@ class Client:
             else None,
             verify=self._certificates() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         )
-        return openai.AsyncOpenAI(
+        client = openai.AsyncOpenAI(
             api_key=connection.api_key or "none",
             base_url=connection.base_url,
             http_client=http,
             timeout=timeout,
             max_retries=0,
         )
+        # It would run `uname` off the PATH to name the machine in headers that are not sent anyway.
+        setattr(client, "_platform", "Unknown")  # noqa: B010 - there is no public way
+        return client
 
     def _certificates(self) -> ssl.SSLContext | bool:
         """Return whom to trust; loading it takes 80 ms, which a plain address need not pay."""
