@@ -6,8 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONSTRAINTS := .ci/constraints.txt
 JOBS ?= auto
+COUNT ?= 20000
+SEED ?= 1
 
-.PHONY: demo test check lint types layers bench bench-context docs constraints clean prerequisites
+.PHONY: demo test check lint types layers fuzz bench bench-context docs constraints clean prerequisites
 
 demo: $(VENV)/.run
 	@$(BIN)/kcode demo $(DEMO)
@@ -27,6 +29,10 @@ types: $(VENV)/.dev
 
 layers: $(VENV)/.dev
 	$(BIN)/lint-imports
+
+# Random scripts, really run by bash in a sandbox, against the verdict on them: make fuzz COUNT=40000 SEED=7
+fuzz: $(VENV)/.dev
+	$(BIN)/python tests/permissions/shell_fuzz.py $(COUNT) $(SEED)
 
 bench: $(VENV)/.dev
 	$(BIN)/python tests/bench/run.py $(BENCH)

@@ -14,7 +14,7 @@ from kcode.permissions.rules import Rule
 from kcode.permissions.shell import Layer
 from kcode.permissions.shell_script import Word, names
 from kcode.permissions.verdict import Verdict, by_rule
-from kcode.permissions.wrappers import trusted_program
+from kcode.permissions.wrapper_shapes import trusted_program
 
 _SECRET_NAME: Final = re.compile(
     r"(.*_)?(API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|PAT|AUTH|COOKIE|WEBHOOK|PRIVATE)(_.*)?"
@@ -22,7 +22,9 @@ _SECRET_NAME: Final = re.compile(
     re.IGNORECASE,
 )
 _FILE_COMMANDS: Final = names("mkdir touch rm rmdir mv cp sed tee ln")
-_WRITES: Final = names("mkdir touch rm rmdir mv cp tee")
+_PLAIN_OPTIONS: Final = names("echo printf test [ [[ tail wc du date hostname")
+"""Programs whose options do no harm when a file is named like one; those of a test are looked at by themselves."""
+_MORE_ARGUMENTS: Final = "further arguments are only known when it runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +92,10 @@ def _set_aside(layer: Layer, name: str, rule: Rule, context: Context) -> str:
     if name == "git" and not context.at_home:
         return "git runs in another folder, whose configuration can run programs"
     if exact:
-        return ""
+        return _MORE_ARGUMENTS if layer.appended else ""
     reading = readers.checked(name)
     if layer.appended and (reading or flags.watched(name)):
-        return "further arguments are only known when it runs"
+        return _MORE_ARGUMENTS
     if flags.watched(name) or reading:
         unknown = next((w for w in words[1:] if not w.literal or _could_be_option(w, name)), None)
         if unknown:
@@ -109,9 +111,7 @@ def _set_aside(layer: Layer, name: str, rule: Rule, context: Context) -> str:
 
 def _could_be_option(word: Word, name: str) -> bool:
     """A pattern that begins with a wildcard can match a file whose name is an option."""
-    return (
-        word.glob and word.text[:1] in "*?[" and name in {"sort", "find", "rg", "tar", "git", "rsync", "zip"}
-    )
+    return word.glob and word.text[:1] in "*?[-" and flags.watched(name) and name not in _PLAIN_OPTIONS
 
 
 def _leaks(words: tuple[Word, ...], name: str) -> str:
@@ -130,7 +130,7 @@ def _built_in(layer: Layer, name: str, context: Context) -> str | None:
     if reason is None or reason:
         return reason
     if layer.appended:
-        return "further arguments are only known when it runs"
+        return _MORE_ARGUMENTS
     if leaked := _leaks(words, name):
         return leaked
     if unsure := next((w for w in words[1:] if _could_be_option(w, name)), None):

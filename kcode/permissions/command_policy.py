@@ -1,23 +1,23 @@
 """Whether a shell command may run. The strictest verdict of all its parts wins."""
 
 import re
-from collections.abc import Callable, Iterable
-from fnmatch import fnmatchcase
+from collections.abc import Callable
 from typing import Final
 
-from kcode.permissions import git_words, modes, paths, readers, shell_tree
+from kcode.permissions import git_words, modes, shell_tree
 from kcode.permissions.command_context import Context
 from kcode.permissions.command_cover import cover, exact_rule
+from kcode.permissions.command_files import forbidden_files, redirects
+from kcode.permissions.command_hiding import hidden, hidden_in_values
 from kcode.permissions.command_rules import allows, forbids, forbids_text, names_word, spellings
 from kcode.permissions.danger import danger
-from kcode.permissions.path_policy import decide_path, rule_on_path
-from kcode.permissions.paths import Workspace, locate
+from kcode.permissions.paths import Workspace
 from kcode.permissions.rules import Behaviour, Rule, RuleSet, parse_rule
 from kcode.permissions.shell import Layer, Reading, Step, read_command
 from kcode.permissions.shell_script import LONGEST, Word, names
 from kcode.permissions.suggest import spell_out, suggest
 from kcode.permissions.verdict import Verdict, by_rule, strictest
-from kcode.permissions.wrappers import harmless_variable, program
+from kcode.permissions.wrapper_shapes import harmless_variable, program
 from kcode.types.events import Mode
 from kcode.types.tool import CommandNeed
 
@@ -25,12 +25,6 @@ Recheck = Callable[[tuple[str, ...]], Verdict]
 _PLAIN_VALUE: Final = re.compile(r"(?!.*\.\.)[\w.@:/+,=-]*")
 _FUNCTIONS_LOOKED_AT: Final = 20
 _FOLDER_CHANGES: Final = names("cd pushd popd chdir")
-_INLINE_CODE: Final = re.compile(
-    r"system|popen|subprocess|spawn|exec|child_process|`|unlink|rmtree|remove|rmdir|shutil|urlopen|requests|eval"
-)
-_INTERPRETERS: Final = re.compile(
-    r"python[\d.]*|node|nodejs|deno|bun|perl|ruby|php|lua|osascript|tclsh|awk|gawk"
-)
 _STRICT_LISTS: Final[tuple[Behaviour, ...]] = ("deny", "ask")
 _STATE: Final = "an earlier command changed '{}', so what commands do is no longer certain"
 
@@ -138,7 +132,8 @@ def _short(part: str) -> str:
 
 def _step(step: Step, context: Context, pending: list[Layer]) -> list[Verdict]:
     verdicts = [v for layer in step.layers for v in _layer_objections(layer, context)]
-    verdicts += _redirects(step, context)
+    verdicts += hidden_in_values([a.value for a in step.command.assignments], context)
+    verdicts += redirects(step, context)
     # Only a wrapped command needs the shortcut: a rule that spells it out was meant for all of it.
     exact = (
         exact_rule(step.layers[0].words, context) if len(step.layers) > 1 and context.mode != "plan" else None
@@ -212,129 +207,13 @@ def _layer_objections(layer: Layer, context: Context) -> list[Verdict]:
         named = not risk.hard and any(_spells_out(r, words) for r in context.allowing)
         if not named:
             found.append(Verdict("ask", risk.reason, text))
-    found += _forbidden_files(words, context)
-    if context.free and _hides_forbidden(words, context):
-        found.append(Verdict("ask", "code given to an interpreter could run what your rules forbid", text))
-    return found
+    return found + forbidden_files(words, context) + hidden(words, context)
 
 
 def _spells_out(rule: Rule, words: tuple[Word, ...]) -> bool:
     """Whether a rule names a command's first two words and all of its options, so that it was meant for this."""
     named = [w for i, w in enumerate(words) if 0 < i <= 2 or w.text.startswith("-")]
     return not rule.everything and allows(rule, words) and all(names_word(rule, w) for w in named)
-
-
-def _hides_forbidden(words: tuple[Word, ...], context: Context) -> bool:
-    if not _INTERPRETERS.fullmatch(program(words[0])):
-        return False
-    forbidden = {r.tokens[0] for b in _STRICT_LISTS for r in context.rules.of(b, "Bash")}
-    if not forbidden:
-        return False
-    inline = [w.text for w in words[1:] if not w.text.startswith("-") and re.search(r"[\s(;]", w.text)]
-    return any(
-        _INLINE_CODE.search(t) or any(re.search(rf"\b{re.escape(f)}\b", t) for f in forbidden) for t in inline
-    )
-
-
-def _forbidden_files(words: tuple[Word, ...], context: Context) -> list[Verdict]:
-    """Deny and ask rules for files hold for commands that open them as well."""
-    rules = context.rules
-    if not any(r.tool in {"Read", "Edit"} and not r.everything for r in (*rules.deny, *rules.ask)):
-        return []
-    name = program(words[0])
-    if readers.looks_at_names_only(name) and name not in _CHANGES_FILES:
-        return []
-    found: list[Verdict] = []
-    for word in _openable(words):
-        if word.glob:
-            found += _on_pattern(word, context)
-        for path in context.spellings(word):
-            found += _on_path(path, name, context)
-    return found
-
-
-def _on_pattern(word: Word, context: Context) -> list[Verdict]:
-    """A shell pattern that could match a file which a rule names."""
-    pattern = word.text.rpartition("/")[2]
-    found: list[Verdict] = []
-    for behaviour in _STRICT_LISTS:
-        for rule in getattr(context.rules, behaviour):
-            name = (rule.spec or "").rstrip("/").rpartition("/")[2]
-            hidden = name.startswith(".") and not pattern.startswith(".")
-            if (
-                rule.tool in {"Read", "Edit"}
-                and name
-                and "*" not in name
-                and not hidden
-                and fnmatchcase(name, pattern)
-            ):
-                found.append(by_rule(behaviour, rule, word.raw))
-    return found
-
-
-def _on_path(path: str, name: str, context: Context) -> list[Verdict]:
-    place = locate(path, context.workspace)
-    action: paths.Action = "edit" if name in _CHANGES_FILES else "read"
-    verdict = rule_on_path(action, place, context.rules, context.workspace)
-    if verdict and verdict.decision == "deny" and not (readers.reader(name) or name in _CHANGES_FILES):
-        return [
-            Verdict("ask", f"'{path}' is named, and {verdict.reason}", path, verdict.rule, verdict.source)
-        ]
-    return [verdict] if verdict else []
-
-
-_CHANGES_FILES: Final = names("rm rmdir mv touch tee truncate mkdir ln chmod chown shred unlink install")
-
-
-def _openable(words: tuple[Word, ...]) -> Iterable[Word]:
-    for word in words[1:]:
-        if not word.text.startswith("-"):
-            value = (
-                word.text.removeprefix("@").rpartition("=")[2]
-                if "=" in word.text
-                else word.text.removeprefix("@")
-            )
-            yield Word(word.raw, value, word.literal, word.glob, word.tilde)
-        elif "=" in word.text:
-            yield Word(word.raw, word.text.partition("=")[2], word.literal)
-        elif len(word.text) > 2 and not word.text.startswith("--"):
-            yield Word(word.raw, word.text[2:], word.literal)
-
-
-def _redirects(step: Step, context: Context) -> list[Verdict]:
-    verdicts: list[Verdict] = []
-    for redirect in step.command.redirects:
-        target = redirect.target
-        if redirect.writes and target.literal and paths.free_device(target.text):
-            continue
-        verdicts.append(_redirect(target, step.command.text, context, writes=redirect.writes))
-    return [v for v in verdicts if v.decision != "allow"]
-
-
-def _redirect(target: Word, text: str, context: Context, *, writes: bool) -> Verdict:
-    verb = "output is redirected to" if writes else "input comes from"
-    spellings = context.spellings(target) if not target.glob else []
-    if not spellings:
-        if context.free:
-            return Verdict("allow", "this mode allows it")
-        decision = "deny" if context.mode == "plan" else "ask"
-        return Verdict(decision, f"{verb} '{target.raw}', which is only known when the command runs", text)
-    verdicts = [
-        decide_path(
-            "edit" if writes else "read",
-            p,
-            "bypassPermissions" if context.free else context.mode,
-            context.rules,
-            context.workspace,
-        )
-        for p in spellings
-    ]
-    worst = strictest(verdicts)
-    if worst.decision == "allow":
-        return worst
-    # A device or a key is refused to the file tools; a person may still want a command to open it.
-    decision = worst.decision if worst.rule or context.mode == "plan" else "ask"
-    return Verdict(decision, f"{verb} '{target.raw}': {worst.reason}", text, worst.rule, worst.source)
 
 
 def _follow(step: Step, context: Context) -> None:

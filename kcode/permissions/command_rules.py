@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from kcode.permissions import git_words
 from kcode.permissions.rules import Rule
 from kcode.permissions.shell_script import Word
-from kcode.permissions.wrappers import TRUSTED_FOLDERS, program, trusted_program
+from kcode.permissions.wrapper_shapes import TRUSTED_FOLDERS, program, trusted_program
 
 
 def allows(rule: Rule, words: tuple[Word, ...]) -> bool:

@@ -12,7 +12,7 @@ from typing import Final
 from kcode.permissions import git_words
 from kcode.permissions.paths import Place, Workspace, inside, locate, protected
 from kcode.permissions.shell_script import Word, names
-from kcode.permissions.wrappers import program
+from kcode.permissions.wrapper_shapes import program
 
 Words = tuple[Word, ...]
 

@@ -7,10 +7,13 @@ unless the rule names them itself.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Final
 
 from kcode.permissions import git_words
+from kcode.permissions.sed_script import read_sed
 from kcode.permissions.shell_script import Word, names
+from kcode.permissions.wrapper_shapes import harmless_variable
 
 Unsafe = list[tuple[Word, str]]
 RUNS: Final = "runs a program"
@@ -50,7 +53,10 @@ _TABLE: Final = {
     "file": _flags("CmfzZ", "eFP", "--compile --magic-file"),
     "man": _flags("PHTX", "CRLmMSserp", "--pager --html --gxditview --troff-device"),
     "tar": _flags(
-        "IF", "", "--checkpoint-action --use-compress-program --to-command --info-script --rsh-command"
+        "IFT",
+        "",
+        "--checkpoint-action --use-compress-program --to-command --info-script --new-volume-script --rsh-command"
+        " --rmt-command --files-from",
     ),
     "date": _flags("s", "dfrI", "--set"),
     "tree": _flags("oR", "LPIHT", "--output"),
@@ -114,27 +120,10 @@ def _clustered(letters: str, flags: Flags) -> bool:
     return False
 
 
-# A delimiter inside a bracket expression does not end sed's pattern: a bracket that holds one is not plain.
-_SED_SEARCH: Final = r"/(?:\\.|\[[^\]/\n\\]*\]|[^/\n\\\[])*/"
-_SED_ADDRESS: Final = rf"(?:(?:\d+|\$|{_SED_SEARCH})(?:,(?:\d+|\$|\+\d+|{_SED_SEARCH}))?!?)?"
-_SED_PIECE: Final = r"(?:\\.|\[(?:(?!\1)[^\]\n\\])*\]|(?!\1)[^\\\n\[])*"
-_SED_PLAIN: Final = re.compile(
-    rf"\s*{_SED_ADDRESS}\s*(?:[pdDPgGhHxnNq=]|s([/|#,:@!]){_SED_PIECE}\1(?:\\.|(?!\1)[^\\\n])*\1[gpiI0-9]*|"
-    r"y/[^/\n\\]*/[^/\n\\]*/|[aic]\\?[^\n]*)?\s*"
-)
 _SED_LETTERS: Final = r"-[nErsuz]*"
 _SED_OPTIONS: Final = names(
     "--quiet --silent --expression --regexp-extended --null-data --separate --unbuffered --debug --posix"
 )
-
-
-def sed_is_plain(script: str) -> bool:
-    """Whether a sed script only edits text: no command that runs a program or opens a file."""
-    if "\n" in script:
-        return all(sed_is_plain(line) for line in script.split("\n"))
-    if _SED_PLAIN.fullmatch(script):
-        return True
-    return ";" in script and all(_SED_PLAIN.fullmatch(piece) for piece in script.split(";"))
 
 
 def sed_scripts(words: tuple[Word, ...]) -> list[Word]:
@@ -144,10 +133,10 @@ def sed_scripts(words: tuple[Word, ...]) -> list[Word]:
     taken = False
     for place, word in enumerate(words[1:], 1):
         text = word.text
-        joined = re.fullmatch(rf"(?:{_SED_LETTERS}e|--expression=)(.+)", text, re.DOTALL)
+        joined = re.fullmatch(rf"(?:{_SED_LETTERS}e|--e[a-z]*=)(.+)", text, re.DOTALL)
         if taken:
             taken = False
-        elif text == "--expression" or re.fullmatch(rf"{_SED_LETTERS}e", text):
+        elif re.fullmatch(rf"{_SED_LETTERS}e|--e[a-z]*", text):
             scripts += words[place + 1 : place + 2]
             taken = True
         elif joined:
@@ -169,20 +158,38 @@ def _sed(words: tuple[Word, ...]) -> Unsafe:
     found += [
         (script, "is a script that can run programs or write files")
         for script in sed_scripts(words)
-        if not script.literal or not sed_is_plain(script.text)
+        if not script.literal or not read_sed(script.text).plain
     ]
     return found
 
 
+_AWK_RUNS: Final = re.compile(r"system|(?<!\|)\|(?!\|)|getline|>(?!=)|@|close|ARG[VC]|ENVIRON|PROCINFO")
+
+
 def _awk(words: tuple[Word, ...]) -> Unsafe:
-    running = re.compile(r"system\s*\(|\||getline|>|@load|@include|close\s*\(")
-    return [
-        (w, "an awk program can run commands or write files")
-        for w in words[1:]
-        if not w.literal
-        or running.search(w.text)
-        or w.text.startswith(("-f", "-l", "-i", "--file", "--load"))
-    ]
+    """Only `-F`, `-v` and the program itself are known; a value or a file is data."""
+    reason = "an awk program can run commands or write files"
+    index = 1
+    while index < len(words) and words[index].text.startswith("-") and words[index].text != "-":
+        word = words[index]
+        index += 1
+        if word.text == "--":
+            break
+        if re.match(r"-[Fv]", word.text) is None or not word.literal:
+            return [(word, reason)]
+        index += len(word.text) == len("-F")
+    unknown = next((w for w in words[1:] if not w.literal), None)
+    program = words[index : index + 1]
+    if unknown or not program or _AWK_RUNS.search(program[0].text):
+        return [(unknown or (program or words)[0], reason)]
+    return []
+
+
+def _tar(words: tuple[Word, ...]) -> Unsafe:
+    """The first word is a cluster of options also without a dash."""
+    bundled = words[1:2] if len(words) > 1 and re.match("[A-Za-z]", words[1].text) else ()
+    found: Unsafe = [(w, RUNS) for w in bundled if not w.literal or re.search("[IFT]", w.text)]
+    return found + _by_table(words, _TABLE["tar"], "tar")
 
 
 def _second_operand_is_output(words: tuple[Word, ...]) -> Unsafe:
@@ -190,7 +197,8 @@ def _second_operand_is_output(words: tuple[Word, ...]) -> Unsafe:
     operands = [
         w for i, w in enumerate(words) if i and not w.text.startswith("-") and words[i - 1].text not in values
     ]
-    return [(operands[1], WRITES)] if len(operands) > 1 else []
+    several = [w for w in operands if w.glob] or operands[1:]
+    return [(several[0], WRITES)] if several else []
 
 
 _OUTPUT_VALUES: Final = {"uniq": names("-f -s -w"), "xxd": names("-c -g -l -o -s")}
@@ -216,13 +224,25 @@ def _conversions(template: str) -> list[str]:
     return re.findall(r"%[-+ #0-9.*']*([a-zA-Z(])", template.replace("%%", ""))
 
 
+def _env(words: tuple[Word, ...]) -> Unsafe:
+    """A variable can name a program that the command then runs."""
+    assigned = re.compile(r"([A-Za-z_]\w*)=.*", re.DOTALL)
+    return [
+        (w, "sets a variable that can change what runs")
+        for w in words[1:]
+        if (found := assigned.fullmatch(w.text)) and not harmless_variable(found.group(1))
+    ]
+
+
 def _env_reading_test(words: tuple[Word, ...]) -> Unsafe:
     risky = re.compile(r"-[vR]|.*[`\[].*|-(?:eq|ne|lt|le|gt|ge)", re.DOTALL)
     plain_test = words[0].text != "[["
     return [
         (w, "a test can evaluate its text")
         for w in words[1:]
-        if risky.fullmatch(w.text) and not (plain_test and re.fullmatch(r"-(?:eq|ne|lt|le|gt|ge)", w.text))
+        if (risky.fullmatch(w.text) and not (plain_test and re.fullmatch(r"-(?:eq|ne|lt|le|gt|ge)", w.text)))
+        # Files can be named like the operators of a test.
+        or (w.glob and plain_test and any(fnmatchcase(o, w.text) for o in ("-v", "-R")))
     ]
 
 
@@ -234,6 +254,8 @@ _SPECIAL: Final[dict[str, Callable[[tuple[Word, ...]], Unsafe]]] = {
     "gawk": _awk,
     "mawk": _awk,
     "nawk": _awk,
+    "env": _env,
+    "tar": _tar,
     "uniq": _second_operand_is_output,
     "xxd": _xxd,
     "jq": _jq,

@@ -4,6 +4,7 @@ A repository's own configuration can name programs for many git commands; that i
 hardens every git it starts. Here only what the command line itself asks for counts.
 """
 
+import re
 from typing import Final
 
 from kcode.permissions.shell_script import Word, names
@@ -40,10 +41,21 @@ _CONFIGURATION: Final = "changes configuration, which can name programs"
 _RUNS_PROGRAMS: Final = names(
     "hook bisect difftool mergetool daemon instaweb submodule filter-branch credential send-email p4 svn gui citool"
     " web--browse upload-pack receive-pack upload-archive remote-ext remote-fd shell http-backend fast-import"
+    " merge-index merge-one-file for-each-repo maintenance scheduler scalar fsmonitor--daemon imap-send cvsserver"
+    " cvsimport cvsexportcommit archimport quiltimport interpret-trailers"
 )
 _OTHER_OPTIONS: Final = names(
     "--text --no --e --t --c --r --output-indicator-new --contains --color --remotes"
 )
+_SHORT: Final = (
+    ({"grep"}, re.compile("-[^efABCm]*O"), "opens a program"),
+    ({"clone"}, re.compile("-[^objr]*[uc]"), "runs a program or changes configuration"),
+    ({"help"}, re.compile("-[a-z]*[wim]"), "opens a program"),
+    ({"diff", "log", "show"}, re.compile("-O"), "reads another file"),
+    ({"rebase", "difftool"}, re.compile("-[a-zA-Z]*x"), "runs a program"),
+    ({"archive", "format-patch", "bugreport", "diagnose"}, re.compile("-o"), "writes a file"),
+)
+"""Short options of that kind, where they stand in a cluster too."""
 READ_ONLY: Final = names(
     "status diff log show branch grep blame ls-files ls-tree rev-parse rev-list cat-file describe shortlog reflog"
     " remote tag show-ref for-each-ref merge-base name-rev diff-tree diff-files diff-index count-objects whatchanged"
@@ -105,13 +117,9 @@ def _flagged(subcommand: str, text: str) -> str:
         if len(option) < 4 or option in _OTHER_OPTIONS:
             return ""
         return next((why for flag, why in _FLAGGED.items() if flag.startswith(option)), "")
-    if subcommand == "grep" and text.startswith("-O"):
-        return "opens a program"
-    if subcommand in {"diff", "log", "show"} and text.startswith("-O"):
-        return "reads another file"
-    if subcommand in {"rebase", "bisect", "difftool"} and text.startswith("-x"):
-        return "runs a program"
-    return ""
+    return next(
+        (why for subcommands, form, why in _SHORT if subcommand in subcommands and form.match(text)), ""
+    )
 
 
 def _writes(subcommand: str, rest: tuple[Word, ...]) -> list[tuple[Word, str]]:

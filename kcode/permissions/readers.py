@@ -1,7 +1,7 @@
 """Commands that only read: which of their words are paths, and which forms need no approval at all.
 
-The built-in list is short on purpose. What is not on it needs a rule or a person; git is not on it, because a
-repository's configuration can make even `git status` run a program.
+The built-in list is short on purpose. What is not on it needs a rule or a person; git is not on it (but for its
+version), because a repository's configuration can make even `git status` run a program.
 """
 
 import re
@@ -87,7 +87,7 @@ _UNVALUED: Final = names(
 )
 _PAGERS: Final = names("less more bat batcat view zcat zgrep bzcat xzcat zless hd")
 _OPENERS: Final = names(
-    "awk gawk mawk nawk vi vim nvim nano emacs code source . open xdg-open gzip bzip2 xz zip split csplit cp mv ln dd"
+    "vi vim nvim nano emacs code source . open xdg-open gzip bzip2 xz zip split csplit cp mv ln dd"
     " tar scp rsync install tee openssl gpg age pr iconv dos2unix python"
     " python3 node ruby perl php sh bash zsh curl wget"
 )
@@ -99,6 +99,7 @@ _READERS: Final = {
     **{name: Reader(values=names(values), content=False) for name, values in _NAMES.items()},
     **dict.fromkeys(names("grep egrep fgrep"), _GREP),
     "rg": _RG,
+    **dict.fromkeys(names("awk gawk mawk nawk"), Reader(1, names("-F -v"))),
     "sed": Reader(1, names("-l --line-length"), names("-e --expression"), names("-f --file")),
     "jq": Reader(
         1, names("--arg --argjson --indent"), names(""), names("-f --from-file --slurpfile --rawfile")
@@ -274,6 +275,31 @@ def _sleep(words: tuple[Word, ...]) -> str:
     return "" if short else "only short sleeps are known to be harmless"
 
 
+def _read(words: tuple[Word, ...]) -> str:
+    """Plain lower-case names, which choose no program."""
+    known = all(w.fixed and re.fullmatch(r"-r|[a-z_][a-z0-9_]*", w.text) for w in words[1:])
+    return "" if known and not any(w.text.endswith("_proxy") for w in words) else "it sets a variable"
+
+
+def _version(words: tuple[Word, ...]) -> str | None:
+    """Asked for its version alone, a program that takes no orders from the folder does nothing else."""
+    asked = len(words) == 2 and words[1].fixed and words[1].text in {"--version", "-V", "-version"}
+    return "" if asked and words[0].text == words[0].raw else None
+
+
+def _system(words: tuple[Word, ...]) -> str:
+    return _literal(words) or ("" if all(w.text.startswith("-") for w in words[1:]) else "it names something")
+
+
+def _listing(words: tuple[Word, ...]) -> str | None:
+    """`tar tf FILE` and `unzip -l FILE`; a colon would name another machine."""
+    form = {"tar": r"-?[tvzjJ]*t[vzjJ]*f", "unzip": r"-[lvZ]+1?"}[words[0].text.rpartition("/")[2]]
+    if len(words) < 3 or not re.fullmatch(form, words[1].text):
+        return None
+    plain = all(w.literal and not w.text.startswith("-") and ":" not in w.text for w in words[2:])
+    return "" if plain and not any(w.glob for w in words) else "more than a plain list is asked for"
+
+
 def _command(words: tuple[Word, ...]) -> str | None:
     looking = len(words) > 1 and words[1].text in {"-v", "-V"}
     return _literal(words) if looking else None
@@ -288,6 +314,11 @@ _CHECKS: Final[dict[str, Callable[[tuple[Word, ...]], str | None]]] = {
     "date": _date,
     "sleep": _sleep,
     "command": _command,
+    "read": _read,
+    "tar": _listing,
+    "unzip": _listing,
+    **dict.fromkeys(names("uname arch nproc uptime free df whoami tty"), _system),
+    **dict.fromkeys(names("git python python3 node gcc g++ clang make cmake bash"), _version),
     **dict.fromkeys(
         ["pwd", "true", "false", ":", "seq", "basename", "dirname", "which", "type", "tr", "break"], _literal
     ),

@@ -1,12 +1,13 @@
 """A command text as the list of everything it runs, wrappers and nested shells taken apart."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from kcode.permissions.shell_parse import parse
 from kcode.permissions.shell_script import DEEPEST, Finding, Script, Simple, Word, names
-from kcode.permissions.wrappers import WRAPPERS, Inner, program, unwrap
+from kcode.permissions.wrapper_shapes import Inner, program
+from kcode.permissions.wrappers import WRAPPERS, unwrap
 
 _ROUGH: Final = re.compile(r"[;&|\n(){}`<>]|\$\(")
 _ROUGH_KEYWORDS: Final = frozenset(
@@ -16,11 +17,15 @@ _MOST_LAYERS: Final = 400
 _GUESSED_WORDS: Final = 60
 _UNREAD_PARTS: Final = 20
 _EVALUATES: Final = names(
-    "let declare typeset local export readonly read readarray mapfile unset printf test [ [[ wait getopts"
+    "let declare typeset local export readonly read readarray mapfile unset printf test [ [[ wait getopts compgen"
 )
 _EVALUATED: Final = re.compile(r"\$[({\[]|`")
 _ARITHMETIC: Final = names("-eq -ne -lt -le -gt -ge")
 _READS_PROGRAM: Final = names("python python3 node perl ruby php lua psql at batch")
+_READS_SCRIPT: Final = names("sed gsed awk gawk mawk nawk make python python3 node perl ruby php")
+_STANDARD_INPUT: Final = re.compile(
+    r"^-$|(?:^|=|^-\w*f)(?:/dev/stdin|/dev/fd/\d+|/proc/\w+/fd/\d+)$|^-\w*f-$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +116,20 @@ def _add_layers(
     _check_program(script, inner.words[0])
     _check_evaluated(script, inner.words)
     further = unwrap(inner.words)
+    if inner.appended:
+        further = _with_unknown_arguments(script, inner, further)
     transparent = len(further) == 1 and further[0].transparent
     layers.append(Layer(inner.words, transparent, not outer, inner.appended, inner.file))
     for each in further:
         _add_layers(script, each, layers, depth + 1)
+
+
+def _with_unknown_arguments(script: Script, inner: Inner, further: list[Inner]) -> list[Inner]:
+    """What a command runs that is given more arguments than are written: they may be a whole command."""
+    if not further and program(inner.words[0]) in WRAPPERS:
+        part = " ".join(w.raw for w in inner.words)
+        script.note(f"'{inner.words[0].raw}' runs whatever it is given as arguments", part, opaque=True)
+    return [replace(each, appended=True) if each.words else each for each in further]
 
 
 def _nested_script(script: Script, text: str, depth: int) -> None:
@@ -160,9 +175,9 @@ def _script_on_input(script: Script, command: Simple, layers: list[Layer]) -> No
     last = layers[-1] if layers else None
     if last is None or not (command.piped or command.fed or command.redirects):
         return
-    if program(last.words[0]) in _READS_PROGRAM and not any(
-        not w.text.startswith("-") for w in last.words[1:]
-    ):
+    name = program(last.words[0])
+    no_file = name in _READS_PROGRAM and all(w.text.startswith("-") for w in last.words[1:])
+    if no_file or (name in _READS_SCRIPT and any(_STANDARD_INPUT.search(w.text) for w in last.words[1:])):
         script.note(f"'{last.words[0].raw}' runs whatever it is given as input", command.text, opaque=True)
 
 

@@ -4,7 +4,8 @@ import re
 from typing import Final
 
 from kcode.permissions.shell_script import Word, names
-from kcode.permissions.wrappers import WRAPPERS, program
+from kcode.permissions.wrapper_shapes import program
+from kcode.permissions.wrappers import WRAPPERS
 
 _NEVER: Final = names(
     "sudo doas su rm dd mkfs chmod chown kill pkill killall eval exec source . export alias"

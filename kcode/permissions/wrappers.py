@@ -4,145 +4,16 @@ Deny and ask rules look at every layer. An allow rule passes only through the tr
 command is known word for word and runs with the same powers.
 """
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final
 
-from kcode.permissions.shell_script import Word, names
+from kcode.permissions.shell_script import Word
+from kcode.permissions.wrapper_shapes import SHAPES, SHELLS, Inner, past_options, plain, program, shape
 
-TRUSTED_FOLDERS: Final = ("/usr/local/bin/", "/usr/bin/", "/bin/", "/usr/sbin/", "/sbin/", "/usr/local/sbin/")
-SHELLS: Final = names("sh bash dash zsh ksh mksh ash fish csh tcsh rbash yash")
-HARMLESS_VARIABLES: Final = names("LANG LANGUAGE TZ NO_COLOR FORCE_COLOR CLICOLOR TERM CI COLUMNS LINES")
-
-
-def program(word: Word) -> str:
-    """The bare name of the program a command word names, whatever folder it is given in."""
-    return word.text.rpartition("/")[2]
-
-
-def trusted_program(word: Word) -> str:
-    """The name an allow rule may go by: bare, or in a system folder; anything else stays as written."""
-    folder, slash, name = word.text.rpartition("/")
-    return name if slash and folder + "/" in TRUSTED_FOLDERS else word.text
-
-
-def harmless_variable(name: str) -> bool:
-    """Whether setting it cannot change which programs run or what they may do."""
-    return name in HARMLESS_VARIABLES or name.startswith("LC_")
-
-
-@dataclass(frozen=True, slots=True)
-class Inner:
-    """What a wrapper runs.
-
-    Attributes:
-        words: the inner command; empty where `script` holds it as text.
-        script: shell text that is run.
-        transparent: whether an allow rule for the inner command is enough.
-        appended: whether further, unknown arguments are added.
-        file: whether the first word is a file that the wrapper reads: the rule for the wrapper covers it as well.
-        unknown: whether the wrapper runs something that cannot be read.
-    """
-
-    words: tuple[Word, ...] = ()
-    script: str = ""
-    transparent: bool = False
-    appended: bool = False
-    unknown: str = ""
-    file: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """How a wrapper's own arguments look.
-
-    Attributes:
-        values: its short option letters and long options that take a value as the next word.
-        operands: how many operands stand before the inner command.
-        transparent: whether an allow rule passes through.
-        appended: whether it adds arguments.
-        assignments: whether `NAME=value` may stand before the inner command.
-        harmful: options that write or change more than how the inner command is run.
-    """
-
-    values: frozenset[str] = frozenset()
-    operands: int = 0
-    transparent: bool = False
-    appended: bool = False
-    assignments: bool = False
-    harmful: tuple[str, ...] = ()
-
-
-def _shape(values: str = "", operands: int = 0, flags: str = "", harmful: tuple[str, ...] = ()) -> Shape:
-    return Shape(names(values), operands, "t" in flags, "a" in flags, "e" in flags, harmful)
-
-
-_WRAPPERS: Final = {
-    "timeout": _shape("s k --signal --kill-after", 1, "t"),
-    "gtimeout": _shape("s k --signal --kill-after", 1, "t"),
-    "nohup": _shape(flags="t"),
-    "nice": _shape("n --adjustment", flags="t"),
-    "time": _shape("f o --format --output", 0, "t", ("-o", "--o", "-a", "--a")),
-    "command": _shape(flags="t"),
-    "stdbuf": _shape("i o e --input --output --error", flags="t"),
-    "ionice": _shape("c n --class --classdata", flags="t"),
-    "builtin": _shape(),
-    "exec": _shape("a"),
-    "env": _shape("u C S --unset --chdir --split-string", flags="te", harmful=("-",)),
-    "setsid": _shape(),
-    "sudo": _shape(
-        "u g h p C D R T U r t --user --group --host --prompt --chdir --chroot --role --type", flags="e"
-    ),
-    "doas": _shape("u C", flags="e"),
-    "pkexec": _shape("--user"),
-    "run0": _shape("u --user"),
-    "xargs": _shape(
-        "a d E I L n P s --arg-file --delimiter --max-args --max-procs --max-chars --process-slot-var",
-        flags="a",
-    ),
-    "parallel": _shape("j a S --jobs --arg-file --colsep --delay --timeout --joblog --results", flags="a"),
-    "watch": _shape("n --interval"),
-    "flock": _shape("w E --timeout --conflict-exit-code", 1),
-    "strace": _shape("e o p s a b I O P S u E X --trace --output"),
-    "ltrace": _shape("e o p s a u"),
-    "gdb": _shape("x --command"),
-    "valgrind": _shape(),
-    "perf": _shape("o e", 1),
-    "unshare": _shape("S G R w --setuid --setgid --root --wd"),
-    "nsenter": _shape("t S G --target"),
-    "chroot": _shape(operands=1),
-    "taskset": _shape(operands=1),
-    "chrt": _shape(operands=1),
-    "numactl": _shape(),
-    "setarch": _shape(operands=1),
-    "linux32": _shape(),
-    "linux64": _shape(),
-    "setpriv": _shape(),
-    "systemd-run": _shape("p u M --property --unit"),
-    "busybox": _shape(),
-    "toybox": _shape(),
-    "caffeinate": _shape("t w"),
-    "fakeroot": _shape(),
-    "proxychains": _shape("f"),
-    "proxychains4": _shape("f"),
-    "firejail": _shape(),
-    "dbus-run-session": _shape(),
-    "xvfb-run": _shape("s n e f --server-args"),
-    "rlwrap": _shape(),
-    "unbuffer": _shape(),
-    "catchsegv": _shape(),
-    "entr": _shape(),
-    "npx": _shape("p c --package --call"),
-    "bunx": _shape(),
-    "pnpx": _shape(),
-    "uvx": _shape("p --python --from --with"),
-    "pipx": _shape("--spec --python", 1),
-    "direnv": _shape(operands=2),
-    "mise": _shape(operands=1),
-    "asdf": _shape(operands=1),
-}
 WRAPPERS: Final = (
-    frozenset(_WRAPPERS) | SHELLS | {"eval", "trap", "su", "script", "runuser", "find", "source", "."}
+    frozenset(SHAPES) | SHELLS | {"eval", "trap", "su", "script", "runuser", "find", "source", ".", "jobs"}
 )
 
 
@@ -153,49 +24,8 @@ def unwrap(words: tuple[Word, ...]) -> list[Inner]:
         return special(words)
     if name in SHELLS:
         return _shell(words)
-    shape = _WRAPPERS.get(name)
-    return _plain(words, shape) if shape else []
-
-
-def _plain(words: tuple[Word, ...], shape: Shape) -> list[Inner]:
-    index, options_known = _past_options(words, shape)
-    index += shape.operands
-    inner = words[index:]
-    assigned = False
-    while shape.assignments and inner and "=" in inner[0].text and not inner[0].text.startswith("="):
-        name = inner[0].text.partition("=")[0]
-        assigned = assigned or not harmless_variable(name)
-        inner = inner[1:]
-    if not inner:
-        return []
-    literal = all(w.literal for w in words[:index])
-    transparent = shape.transparent and options_known and literal and not assigned
-    return [Inner(inner, transparent=transparent, appended=shape.appended)]
-
-
-def _past_options(words: tuple[Word, ...], shape: Shape) -> tuple[int, bool]:
-    """Where the operands begin, and whether the options seen are all of the harmless kind."""
-    index = 1
-    known = True
-    while index < len(words):
-        text = words[index].text
-        if text == "--":
-            return index + 1, known
-        if not text.startswith("-") or text == "-":
-            break
-        known = known and not text.startswith(shape.harmful)
-        index += 2 if _takes_next(text, shape.values) else 1
-    return index, known
-
-
-def _takes_next(option: str, values: frozenset[str]) -> bool:
-    if option.startswith("--"):
-        return option in values
-    letters = option[1:]
-    for place, letter in enumerate(letters):
-        if letter in values:
-            return place == len(letters) - 1
-    return False
+    known = SHAPES.get(name)
+    return plain(words, known) if known else []
 
 
 def _command_option(words: tuple[Word, ...]) -> int | None:
@@ -215,7 +45,7 @@ def _shell(words: tuple[Word, ...]) -> list[Inner]:
     index = _command_option(words)
     if index is None:
         operands = [w for w in words[1:] if not w.text.startswith(("-", "+"))]
-        if operands and operands[0].fixed:
+        if operands and operands[0].fixed and not operands[0].text.startswith(("/dev/", "/proc/")):
             return [Inner(words[words.index(operands[0]) :], file=True)]
         return [Inner(unknown=f"'{words[0].raw}' runs commands that are not written here")]
     while index < len(words) and words[index].text.startswith("-"):
@@ -250,26 +80,29 @@ def _user_switch(words: tuple[Word, ...]) -> list[Inner]:
     if index is not None:
         return _script_at(words, index)
     return (
-        _plain(words, _shape("u g G s --user --group --shell", flags=""))
+        plain(words, shape("u g G s --user --group --shell", flags=""))
         if "--" in [w.text for w in words]
         else []
     )
 
 
 def _env(words: tuple[Word, ...]) -> list[Inner]:
-    for index, word in enumerate(words[1:], 1):
+    """`-S TEXT` splits a text into further words of env itself; what stands behind it is appended."""
+    end, _ = past_options(words, SHAPES["env"])
+    for index, word in enumerate(words[1:end], 1):
         text = word.text
-        if not text.startswith("-"):
-            break
-        if text in {"-S", "--split-string"}:
-            return _script_at(words, index + 1)
-        for prefix in ("-S", "--split-string="):
-            if text.startswith(prefix):
-                inner = Word(word.raw, text.removeprefix(prefix), word.literal)
-                return _script_at((words[0], inner), 1)
-        if "S" in text[1:] and not text.startswith("--"):
-            return [Inner(unknown="'env -S' splits text into a command", script=text.partition("S")[2])]
-    return _plain(words, _WRAPPERS["env"])
+        if text != "--" and text.startswith("--") and "--split-string".startswith(text.partition("=")[0]):
+            joined, follows = text.partition("=")[2], "=" not in text
+        elif found := re.fullmatch(r"-[^-uC]*?S(.*)", text, re.DOTALL):
+            joined, follows = found.group(1), not found.group(1)
+        else:
+            continue
+        rest = words[index + 1 :]
+        script, rest = (rest[0].text, rest[1:]) if follows and rest else (joined, rest)
+        known = word.literal and all(w.literal for w in words[index : index + 2])
+        unknown = "" if known else "'env -S' splits a text that is only known when it runs"
+        return [Inner(script=" ".join(["env", script, *(w.raw for w in rest)]), unknown=unknown)]
+    return plain(words, SHAPES["env"])
 
 
 def _find(words: tuple[Word, ...]) -> list[Inner]:
@@ -287,16 +120,62 @@ def _command(words: tuple[Word, ...]) -> list[Inner]:
     """`command -v NAME` only looks a name up."""
     if len(words) > 1 and words[1].text in {"-v", "-V"}:
         return []
-    return _plain(words, _WRAPPERS["command"])
+    return plain(words, SHAPES["command"])
 
 
 def _source(words: tuple[Word, ...]) -> list[Inner]:
     return [Inner(unknown=f"'{words[0].raw}' runs a file inside this shell")]
 
 
+def _xargs(words: tuple[Word, ...]) -> list[Inner]:
+    """With `-I X` each X in the command stands for what is read."""
+    end, _ = past_options(words, SHAPES["xargs"])
+    replaced = ""
+    for place, word in enumerate(words[1:end], 1):
+        if found := re.fullmatch(r"(?:-[0oprtx]*[Ii]|--replace(?:=|$))(.*)", word.text, re.DOTALL):
+            following = words[place + 1].text if word.text.endswith("I") and place + 1 < len(words) else "{}"
+            replaced = found.group(1) or following
+    if not replaced:
+        return plain(words, SHAPES["xargs"])
+    inner = tuple(replace(w, literal=False) if replaced in w.text else w for w in words[end:])
+    return [Inner(inner)] if inner else []
+
+
+def _callback(words: tuple[Word, ...]) -> list[Inner]:
+    """`mapfile -C COMMAND`, `compgen -C COMMAND`."""
+    place = next((i for i, w in enumerate(words) if i and w.text.startswith("-") and "C" in w.text), None)
+    if place is None:
+        return []
+    joined = words[place].text.partition("C")[2]
+    if joined:
+        return [Inner(script=joined, unknown="" if words[place].literal else "a callback is not known")]
+    return _script_at(words, place + 1)
+
+
+def _alias(words: tuple[Word, ...]) -> list[Inner]:
+    return [
+        Inner(script=w.text.partition("=")[2], unknown="" if w.literal else "an alias is not known")
+        for w in words[1:]
+        if "=" in w.text
+    ]
+
+
+def _jobs(words: tuple[Word, ...]) -> list[Inner]:
+    return [Inner(words[2:])] if len(words) > 2 and words[1].text == "-x" else []
+
+
+def _hash(words: tuple[Word, ...]) -> list[Inner]:
+    renames = any(w.text.startswith("-") and "p" in w.text for w in words[1:])
+    return [Inner(unknown="'hash -p' changes which program a name means")] if renames else []
+
+
+def _history(words: tuple[Word, ...]) -> list[Inner]:
+    return [Inner(unknown=f"'{words[0].raw}' runs an earlier command once more")]
+
+
 def _flock(words: tuple[Word, ...]) -> list[Inner]:
     index = _command_option(words)
-    return _script_at(words, index) if index is not None else _plain(words, _WRAPPERS["flock"])
+    return _script_at(words, index) if index is not None else plain(words, SHAPES["flock"])
 
 
 _SPECIAL: Final[dict[str, Callable[[tuple[Word, ...]], list[Inner]]]] = {
@@ -311,4 +190,13 @@ _SPECIAL: Final[dict[str, Callable[[tuple[Word, ...]], list[Inner]]]] = {
     "source": _source,
     ".": _source,
     "flock": _flock,
+    "xargs": _xargs,
+    "mapfile": _callback,
+    "readarray": _callback,
+    "compgen": _callback,
+    "complete": _callback,
+    "alias": _alias,
+    "jobs": _jobs,
+    "hash": _hash,
+    "fc": _history,
 }

@@ -1,331 +1,243 @@
 """Random shell scripts run by real bash against the verdict: a marker that runs in an allowed script is a hole.
 
-The scripts are put together from fragments that can do no harm: they know no program but those in a stub folder, run in
-an empty folder of their own, and write only there. The marker is a program named `evil`, for which no rule exists.
-Run `python tests/permissions/shell_fuzz.py 20000 [SEED]` for a long search.
+The scripts are put together from the fragments in `fragments/` and run in a sandbox (`fuzz_arena`). The marker is a
+program named `evil`, for which no rule exists. `make fuzz COUNT=20000 SEED=7` runs a long search.
 """
 
-import itertools
+import ast
 import random
-import shutil
-import subprocess
+import re
 import sys
-import tempfile
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
-from kcode.permissions.paths import Workspace
+import fuzz_arena
+from permission_cases import WORKSPACE
+
 from kcode.permissions.policy import decide
-from kcode.permissions.rules import parse_rules
+from kcode.permissions.rules import RuleSet, parse_rules
+from kcode.types.events import Mode
 from kcode.types.tool import CommandNeed
 
-STUBS = (
-    "ls",
-    "cat",
-    "head",
-    "grep",
-    "sort",
-    "wc",
-    "find",
-    "sed",
-    "tail",
-    "git",
-    "npm",
-    "xargs",
-    "env",
-    "timeout",
-    "nice",
+FRAGMENTS = Path(__file__).with_name("fragments")
+HERE = "•"
+RULES = parse_rules(
+    allow=[
+        f"Bash({rule})"
+        for rule in (
+            *("git:*", "npm test", "ls:*", "xargs:*", "env:*", "find:*", "sort:*", "awk:*", "sed:*", "tar:*"),
+            *("rg:*", "nice:*", "timeout:*", "nohup:*", "command:*", "cat *", "printf:*", "test:*"),
+        )
+    ]
 )
-RULES = parse_rules(allow=["Bash(git log:*)", "Bash(npm test)", "Bash(ls:*)", "Bash(xargs:*)", "Bash(env:*)"])
+"""Wide rules, as people write them: they must not let a program run that none of them names."""
+BARE = parse_rules(allow=["Bash(git log:*)", "Bash(npm test)"])
 AGAINST = parse_rules(deny=["Bash(evil:*)"])
-COMMANDS = (
-    "ls",
-    "ls a",
-    "cat a",
-    "echo x",
-    "grep x a",
-    "head -3",
-    "git log",
-    "npm test",
-    "true",
-    ":",
-    "pwd",
-    "test -f a",
-    "[ -f a ]",
-    "cat",
-    "sed -n 1p a",
-    "printf x",
-    "cd .",
-    "evil",
-    "evil x",
-    "env evil",
-    "nice evil",
-    "timeout 1 evil",
-    "command evil",
-    "xargs evil",
-    "bash -c evil",
-    "eval evil",
-    "exec evil",
-    "\\evil",
-    "'evil'",
-    "ev''il",
-    "e\\vil",
-    "time evil",
-    "time -p evil",
-    "! evil",
-    "X=evil",
-    "$X",
-    "LC_ALL=C evil",
-    "A=1 evil",
-    "coproc evil",
-    "trap evil EXIT",
-    "alias ls=evil",
-    "f() { evil; }",
-    "function ls { evil; }",
-    "ls() { evil; }",
-    "find . -exec evil ;",
-    "sed 1e\\ evil a",
-    "echo {evil,x}",
-    "{evil,x}",
-    "[[ -f a ]]",
-    "[[ a < b ]]",
-    "let 'a[$(evil)]'",
-    "declare 'x=$(evil)'",
-    "read x",
-    "printf -v 'a[$(evil)]' x",
-    "test -v 'a[$(evil)]'",
-    "[[ -v 'a[$(evil)]' ]]",
-    "((a))",
-    "(( 'a[`evil`]' ))",
-    "set -- evil; $1",
-    "sort -S 1 a",
-    "xargs",
-    "env",
-    "env A=1 ls",
-    "for f in evil; do $f; done",
-)
-WRAPS = (
-    "{}",
-    "{}",
-    "{}",
-    "({})",
-    "{{ {}; }}",
-    "if {}; then ls; fi",
-    "if ls; then {}; fi",
-    "while {}; do break; done",
-    "for f in a b; do {}; done",
-    "until {}; do break; done",
-    "echo $({})",
-    'echo "$({})"',
-    "echo `{}`",
-    'echo "`{}`"',
-    "cat <({})",
-    "ls > >({})",
-    "echo ${{x:-$({})}}",
-    "echo ${{x:=`{}`}}",
-    "echo \"${{x:-'$({})'}}\"",
-    "echo '$({})'",
-    "echo $(( $({}) ))",
-    "echo $[ `{}` ]",
-    "case a in a) {};; esac",
-    "case a in b) ls;; *) {} ;; esac",
-    "echo \\$({})",
-    "cat <<E\n$({})\nE",
-    "cat <<'E'\n$({})\nE",
-    "cat <<-E\n\t`{}`\n\tE",
-    "cat <<E\n{}\nE",
-    "cat <<'E' | head -3\n{}\nE",
-    'cat <<"E"\n{}\nE\nls',
-    "cat <<E\\ F\n{}\nE F",
-    "grep x <<< $({})",
-    "grep x <<< '{}'",
-    "x=({})",
-    "x=$({}) ls",
-    "# {}",
-    "ls # {}",
-    "ls #'\n{} #'",
-    'echo "#"; {}',
-    "echo '\n{}\n'",
-    'echo "\n{}\n"',
-    "echo $'\\'; {} #'",
-    "echo \\\n{}",
-    "ls \\\\\n{}",
-    "ls a\\\n; {}",
-    "echo 'a\\'; {}; echo '",
-    'echo "a\\"; {}; "',
-    "ls | {}",
-    "{} | cat",
-    "ls |& {}",
-    "ls && {}",
-    "ls || {}",
-    "{} &",
-    "ls; {}",
-    "ls\n{}",
-    "ls | grep x | head -3\n{} && ls",
-    "select i in a; do {}; done",
-    "for f in a # it's\ndo {}; done # '",
-    "for ((i=0;i<1;i++)); do {}; done",
-    "cat <<E; {}\nx\nE",
-    "cat <<A <<B\n1\nA\n$({})\nB",
-    "cat <<'E'\nx\nE;ls '\n{}\nE\n'",
-    "cat <<E\n$\\\n({})\nE",
-    "echo \"$(cat <<'E'\n{}\nE\n)\"",
-    "ls {{a,b}}; {}",
-    "ls [a; {} ]",
-    'ls $"{}"',
-    "echo $'{}'",
-    'ls "${{x}}" $({})',
-    '[ a = "`{}`" ]',
-    "[[ a == $({}) ]]",
-    "ls 2>&1; {}",
-    "ls {{fd}}>&2; {}",
-    "cat < a; {}",
-    "ls 1>&2 {}",
-    "ls >&2; {}",
-    "ls <(true); {}",
-    "ls &>/dev/null {}",
-    "2>/dev/null {}",
-    "</dev/null {}",
-    "</dev/null if ls; then {}; fi",
-    "A=1 if {}",
-    "then {}",
-    "do {}",
-    "in {}",
-    "ls =({})",
-    "ls a({})",
-    "ls !({})",
-    "ls @(a|{})",
-)
+ALL_BUT = parse_rules(allow=["Bash"], deny=["Bash(evil:*)"])
 NOISE = (
-    "",
-    "",
-    "",
-    "",
-    "\n",
-    " ",
-    "\t",
-    ";",
-    "\\",
-    "\\\n",
-    "'",
-    '"',
-    "`",
-    "$",
-    "#",
-    "&",
-    "|",
-    "(",
-    ")",
-    "{",
-    "}",
-    "<",
-    ">",
-    "!",
-    "\r",
+    *(
+        "\n",
+        " ",
+        "\t",
+        ";",
+        "\\",
+        "\\\n",
+        "'",
+        '"',
+        "`",
+        "$",
+        "#",
+        "&",
+        "|",
+        "(",
+        ")",
+        "{",
+        "}",
+        "<",
+        ">",
+        "!",
+        "\r",
+    ),
+    *(
+        "\x0b",
+        "\u00a0",
+        "\u2028",
+        "~",
+        "*",
+        "[",
+        "]",
+        "=",
+        "$(",
+        "${",
+        "<(",
+        "<<",
+        "''",
+        '""',
+        "&&",
+        "||",
+        ";;",
+        "\n\n",
+    ),
+    *(" #", "\\\\", "2>&1", "$'", '$"', "-"),
 )
+
+
+@cache
+def fragments(name: str) -> tuple[str, ...]:
+    """One list of fragments, written as Python's texts, one a line."""
+    text = (FRAGMENTS / f"{name}.txt").read_text(encoding="utf-8")
+    return tuple(str(ast.literal_eval(line)) for line in text.splitlines())
 
 
 def script(chance: random.Random) -> str:
-    """A random script: a few commands in a few wrappings, with noise between."""
-    pieces: list[str] = []
-    for _ in range(chance.randint(1, 3)):
-        piece = chance.choice(COMMANDS)
-        for _ in range(chance.randint(0, 3)):
-            wrap = chance.choice(WRAPS)
-            piece = wrap.format(piece)
-        pieces.append(piece)
-    text = chance.choice(("; ", "\n", " && ", " | ", " ", "")).join(pieces)
-    for _ in range(chance.choice((0, 0, 0, 1, 2))):
+    """A random script: calm ones that merely name the marker, plain attacks, and wild mixtures with noise."""
+    match chance.choices(("calm", "attack", "wild"), (38, 38, 24))[0]:
+        case "calm":
+            return _joined(
+                chance, [_wrapped(chance, "quiet", "calm", 2) for _ in range(chance.randint(1, 3))]
+            )
+        case "attack":
+            piece = _attack(chance)
+            if chance.random() < 0.3:
+                piece = chance.choice(fragments("wraps")).replace(HERE, piece)
+            others = [chance.choice(fragments("calm")) for _ in range(chance.choice((0, 0, 1, 2)))]
+            return _joined(chance, chance.sample([*others, piece], len(others) + 1))
+        case _:
+            lists = ("calm", "runs", "names", "names")
+            pieces = [_wrapped(chance, "wraps", chance.choice(lists), 3) for _ in range(chance.randint(1, 3))]
+            return _noisy(chance, _joined(chance, pieces))
+
+
+def _attack(chance: random.Random) -> str:
+    name = chance.choice(fragments("names"))
+    return chance.choice((HERE, *fragments("runs"))).replace(HERE, name) if chance.random() < 0.8 else name
+
+
+def _wrapped(chance: random.Random, wraps: str, leaves: str, most: int) -> str:
+    piece = chance.choice(fragments(leaves)).replace(HERE, chance.choice(fragments("names")))
+    for _ in range(chance.randint(0, most)):
+        piece = chance.choice(fragments(wraps)).replace(HERE, piece)
+    return piece
+
+
+def _joined(chance: random.Random, pieces: Sequence[str]) -> str:
+    return chance.choice(("; ", "\n", " && ", " | ", ";", " & ", "\n\n")).join(pieces)
+
+
+def _noisy(chance: random.Random, text: str) -> str:
+    for _ in range(chance.choice((0, 0, 1, 1, 2, 3))):
         place = chance.randrange(len(text) + 1)
-        text = text[:place] + chance.choice(NOISE) + text[place:]
+        if chance.random() < 0.75:
+            text = text[:place] + chance.choice(NOISE) + text[place:]
+        else:
+            text = text[:place] + text[place + 1 :]
     return text
 
 
-class Arena:
-    """A folder with stub programs in which bash runs scripts."""
-
-    def __init__(self, root: Path) -> None:
-        """Makes the stubs below `root`."""
-        self.work = root / "work"
-        self.bin = root / "bin"
-        self.marker = root / "marker"
-        self.bin.mkdir(parents=True)
-        bash = shutil.which("bash") or "/bin/bash"
-        for name in STUBS:
-            self._program(name, f"#!{bash}\nexit 0\n")
-        run_rest = 'while [ $# -gt 0 ]; do case $1 in -*|[0-9]*) shift;; *) exec "$@";; esac; done\n'
-        for name in ("env", "nice", "timeout", "xargs"):
-            if name == "timeout":
-                self._program(name, f'#!{bash}\nshift\nexec "$@"\n')
-                continue
-            rest = run_rest.replace("-*", "-*|*=*") if name == "env" else run_rest
-            self._program(name, f"#!{bash}\n{rest}")
-        self._program("evil", f"#!{bash}\n: > '{self.marker}'\n")
-        (self.bin / "bash").symlink_to(bash)
-        self._bash = bash
-
-    def _program(self, name: str, text: str) -> None:
-        path = self.bin / name
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o755)
-
-    def runs_marker(self, text: str) -> bool:
-        """Whether bash runs the marker when it is given the script; twice, as an earlier one may still be at work."""
-        return self._runs_marker(text) and self._runs_marker(text)
-
-    def _runs_marker(self, text: str) -> bool:
-        shutil.rmtree(self.work, ignore_errors=True)
-        self.work.mkdir()
-        (self.work / "a").write_text("a\n", encoding="utf-8")
-        time.sleep(0.002)
-        self.marker.unlink(missing_ok=True)
-        environment = {"PATH": str(self.bin), "HOME": str(self.work)}
-        try:
-            subprocess.run(
-                [self._bash, "-c", text],
-                cwd=self.work,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=3,
-                check=False,
-            )
-        except (subprocess.TimeoutExpired, ValueError):
-            return False
-        if "&" in text:
-            time.sleep(0.02)
-        return self.marker.exists()
-
-    def allowed(self, text: str) -> bool:
-        """Whether the script would run without asking: by a few rules, or by all but one against the marker."""
-        workspace = Workspace(str(self.work), str(self.work.parent / "home"))
-        need = CommandNeed(text, self.work)
-        return (
-            decide(need, "default", RULES, workspace).decision == "allow"
-            or decide(need, "bypassPermissions", AGAINST, workspace).decision == "allow"
-        )
+def decision(text: str, rules: RuleSet, mode: Mode = "default") -> str:
+    """The verdict on a script that runs in the working folder."""
+    return decide(CommandNeed(text, Path(WORKSPACE.root)), mode, rules, WORKSPACE).decision
 
 
-def holes(count: int, seed: int, root: Path) -> tuple[list[str], int]:
-    """The scripts that would run unasked although they run the marker, and how many scripts ran it at all."""
+def allowed(text: str) -> bool:
+    """Whether a script would run unasked by a few rules, by many, or in a mode that accepts edits."""
+    return any(decision(text, rules, mode) == "allow" for rules in (RULES, BARE) for mode in EDITING)
+
+
+def overlooked(text: str) -> bool:
+    """Whether a rule against the marker fails to stop a script that runs it."""
+    return decision(text, AGAINST, "bypassPermissions") == "allow" or decision(text, ALL_BUT) == "allow"
+
+
+MOST_SHRUNK = 25
+EDITING: tuple[Mode, ...] = ("default", "acceptEdits")
+
+
+@dataclass
+class Search:
+    """What a search found.
+
+    Attributes:
+        scripts: how many were judged and run.
+        ran: how many of them ran the marker.
+        allowed: how many would run unasked.
+        denied: how many of those that ran it a rule against the marker denies; the others ask.
+        holes: scripts that ran the marker unasked.
+        missed: scripts that ran the marker although a rule is against it.
+    """
+
+    scripts: int = 0
+    ran: int = 0
+    allowed: int = 0
+    denied: int = 0
+    holes: list[str] = field(default_factory=list[str])
+    missed: list[str] = field(default_factory=list[str])
+
+
+def search(count: int, seed: int) -> Search:
+    """Judges and runs `count` scripts."""
     chance = random.Random(seed)
-    arena = Arena(root)
-    found: list[str] = []
-    ran = 0
-    for text in itertools.islice(iter(lambda: script(chance), None), count):
-        if arena.allowed(text):
-            if "evil" in text and arena.runs_marker(text):
-                found.append(text)
-        elif chance.random() < 0.02 and arena.runs_marker(text):
-            ran += 1
-    return found, ran
+    scripts = [script(chance) for _ in range(count)]
+    found = Search(count)
+    for text, ran in zip(scripts, fuzz_arena.run(scripts), strict=True):
+        unasked = allowed(text)
+        found.allowed += unasked
+        if not ran:
+            continue
+        found.ran += 1
+        found.denied += decision(text, AGAINST, "bypassPermissions") == "deny"
+        if unasked:
+            found.holes.append(text)
+        if ran == "named" and overlooked(text):
+            found.missed.append(text)
+    return found
+
+
+def smallest(text: str, wrong: Callable[[str], bool]) -> str:
+    """The smallest script still `wrong` that is left after dropping what is not needed from a hole.
+
+    Halves and lesser parts go first, then single words, then characters; a round's attempts run in one sandbox.
+    """
+    for pattern, parts in (
+        (r"\w+|\s+|[^\w\s]", 2),
+        (r"\w+|\s+|[^\w\s]", 8),
+        (r"\w+|[^\w]", 0),
+        (r"(?s).", 0),
+    ):
+        while (left := _shorter(text, pattern, parts, wrong)) is not None:
+            text = left
+    return text
+
+
+def _shorter(text: str, pattern: str, parts: int, wrong: Callable[[str], bool]) -> str | None:
+    pieces = re.findall(pattern, text)
+    widths = (max(1, len(pieces) // parts),) if parts else (2, 1)
+    tries = ["".join(pieces[:at] + pieces[at + width :]) for width in widths for at in range(len(pieces))]
+    tries = [each for each in dict.fromkeys(tries) if each.strip() and each != text and wrong(each)]
+    ran = fuzz_arena.run(tries) if tries else []
+    return next((each for each, marked in zip(tries, ran, strict=True) if marked), None)
+
+
+def main(count: int, seed: int) -> int:
+    """Searches and prints what was found; the status is 1 where there is a hole."""
+    start = time.perf_counter()
+    found = search(count, seed)
+    print(
+        f"{count} scripts from seed {seed} in {time.perf_counter() - start:.0f} s:"
+        f" {found.ran / count:.0%} ran the marker, {found.allowed / count:.0%} are allowed;"
+        f" {len(found.holes)} holes; a rule against the marker denies {found.denied / max(found.ran, 1):.0%}"
+        f" of those that ran it and misses {len(found.missed)}"
+    )
+    for kind, holes, wrong in (("hole", found.holes, allowed), ("missed", found.missed, overlooked)):
+        forms = sorted({smallest(each, wrong) for each in holes[:MOST_SHRUNK]}, key=len)
+        for each in forms:
+            print(f"{kind}: {each!r}")
+    return 1 if found.holes or found.missed else 0
 
 
 if __name__ == "__main__":
-    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 4000
-    with tempfile.TemporaryDirectory() as folder:
-        bad, seen = holes(wanted, int(sys.argv[2]) if len(sys.argv) > 2 else 1, Path(folder))
-    print(f"{wanted} scripts, {len(bad)} holes; {seen} of a 2 % sample of the rest ran the marker")
-    for each in bad[:20]:
-        print(repr(each))
+    numbers = [int(each) for each in sys.argv[1:]]
+    sys.exit(main(*(numbers + [20_000, 1][len(numbers) :])))

@@ -355,3 +355,208 @@ def test_a_rule_for_an_interpreter_covers_whatever_it_is_given() -> None:
     rules = bash_rules(allow=["python3:*", "xargs:*"])
     for command in ("python3 /elsewhere/x.py", "python3 $X", "ls | xargs python3 x.py"):
         assert decision_on(command, rules) == "allow"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ls | xargs env",
+        "xargs nice < list",
+        "xargs -n1 timeout 5",
+        "xargs env sort x",
+        "xargs env LC_ALL=C find .",
+        "xargs npm test",
+        "ls | xargs -I% sh -c %",
+        "xargs --replace=@ env @",
+    ],
+)
+def test_arguments_that_are_only_known_when_it_runs_are_no_known_command(command: str) -> None:
+    rules = bash_rules(
+        allow=["xargs:*", "env:*", "nice:*", "timeout:*", "sort:*", "find:*", "npm test", "sh:*"]
+    )
+    assert decision_on(command, rules) == "ask"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sed -n p *",
+        "sed -n 1p *.py",
+        "sed p [-]*",
+        "test *",
+        "test -f *",
+        "[ * ]",
+        "uniq d/*",
+        "file *",
+        "jq . *",
+    ],
+)
+def test_a_pattern_that_can_match_a_file_named_like_an_option_asks(command: str) -> None:
+    assert decision_on(command) == "ask"
+    assert decision_on(command, bash_rules(allow=["sed:*", "test:*", "uniq:*", "file:*", "jq:*"])) == "ask"
+
+
+@pytest.mark.parametrize(
+    "command", ["cat *", "ls *.py", "grep x *", "head -3 *.md", "wc -l *.py", "sed -n p ./*.py"]
+)
+def test_patterns_for_programs_whose_options_only_read_need_no_rule(command: str) -> None:
+    assert decision_on(command) == "allow"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "git grep -nOless x",
+        "git clone -u ./x . y",
+        "git clone -qu ./x . y",
+        "git clone -c core.fsmonitor=./x . y",
+        "git difftool -yxid HEAD",
+        "git merge-index id -a",
+        "git maintenance start",
+        "git archive -o x HEAD",
+        "git help -w log",
+        "awk -We prog.awk",
+        "awk -E prog.awk",
+        "awk 'BEGIN{system\\\n(\"id\")}'",
+        "tar cIf id b.tar a",
+        "tar -T list -cf b.tar",
+        "env --s=id",
+        "env --sp id",
+        "env -C . -S id",
+        "env -u A -S id",
+        "env GIT_EXTERNAL_DIFF=id git diff",
+        "env - PATH=. ls",
+    ],
+)
+def test_a_wide_rule_covers_no_program_that_its_options_name(command: str) -> None:
+    assert decision_on(command, bash_rules(allow=["git:*", "awk:*", "tar:*", "env:*", "ls:*"])) == "ask"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sort --compress-program=rm a",
+        "sort --comp rm a",
+        "tar -I rm -cf b.tar a",
+        "tar cIf rm b.tar a",
+        "tar --to-command='rm x' -xf a",
+        "tar cf a b --checkpoint-action=exec=rm",
+        "git -c alias.x='!rm y' x",
+        "git -c core.pager=rm -p log",
+        "git -c alias.x='-c alias.y=!rm y' x",
+        "git config alias.x '!rm y'",
+        "git clone --upload-pack=rm . x",
+        "git grep -nOrm x",
+        "git rebase -x 'rm x' HEAD^",
+        "git bisect run rm x",
+        "git submodule foreach 'rm x'",
+        "git filter-branch --tree-filter 'rm x' HEAD",
+        "git ls-remote 'ext::rm x'",
+        "git -c protocol.ext.allow=always -c remote.o.url='ext::rm x' fetch o",
+        "alias ls='rm x'",
+        "mapfile -C 'rm x' -c 1 y",
+        "compgen -C rm",
+        "jobs -x rm x",
+        "env -S 'rm x'",
+        "env -S '-u A rm' x",
+        "env --un A rm x",
+        "timeout --kill 1 5 rm x",
+        "rsync -e 'rm x' a b",
+        "split --filter='rm x' a",
+    ],
+)
+def test_a_denied_command_is_found_in_what_options_carry(command: str) -> None:
+    assert decision_on(command, WIDE) == "deny"
+    assert decision_on(command, bash_rules(deny=["rm:*"]), "bypassPermissions") == "deny"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sed 's/$/m x/;s/^/r/;e' a",
+        "sed '1e id' a",
+        "awk -f - a <<< 'BEGIN{system(1)}'",
+        "sed -f /dev/stdin a <<< '1e id'",
+        "bash /dev/stdin <<< 'r''m x'",
+        'awk \'{print|"r" "m"}\' a',
+        "EDITOR='rm -f' git commit",
+        "X='--compress-program=rm'; sort $X a",
+        'set -- -exec rm {} \\;; find . "$@"',
+        "find . $(echo -exec rm {} +)",
+        "read EDITOR <<< x; export EDITOR; git commit",
+        "printf -v PAGER x",
+        "git --config-env=alias.x=A x",
+        "hash -p ./x ls",
+        "history -s 'rm x'; fc -s",
+        "xargs -a list env",
+    ],
+)
+def test_what_could_run_a_denied_command_unseen_asks(command: str) -> None:
+    assert decision_on(command, WIDE) == "ask"
+    assert decision_on(command, bash_rules(deny=["rm:*"]), "bypassPermissions") == "ask"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "tar -I zstd -cf a.tar.zst a",
+        "rsync -e ssh a h:b",
+        "git -c user.name='A B' commit -m x",
+        "git -c core.editor=true rebase --continue",
+        "FOO=bar make",
+        "sed -i 's/end/e/' a",
+        "sed -n '/a/{p;q}' a",
+        'find . -name "$X"',
+        "awk '{print $1}' a",
+    ],
+)
+def test_rules_against_commands_do_not_ask_about_others(command: str) -> None:
+    assert decision_on(command, WIDE) == "allow"
+    assert (
+        decision_on(command, bash_rules(deny=["rm:*", "git push:*", "curl:*"]), "bypassPermissions")
+        == "allow"
+    )
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "5{p;q}",
+        "/a/,/b/{s/x/y/g;p}",
+        ":a;N;$!ba;s/\\n/ /g",
+        "$!N;P;D",
+        "s/a\\/b/c/;s,[;/],x,",
+        "1i\\\nhello",
+        "2a some text",
+        "/^#/d;/^$/d",
+        "y/abc/xyz/",
+        "0~3d",
+        "/x/!s/a/b/2p",
+    ],
+)
+def test_sed_scripts_that_only_edit_text_need_no_rule(script: str) -> None:
+    assert decision_on(f"sed -n '{script}' a.py") == "allow"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "e id",
+        "1{p;e id\n}",
+        "s/a/id/e",
+        "s/a/id/ge",
+        "s/[/]/x/;1e id",
+        "y/a/b/;e id",
+        ":a 1e id",
+        "a\\\nx\n1e id",
+        "r x",
+        "w x",
+        "s/a/b/w x",
+        "W x",
+        "v;e id",
+        "1d};e id",
+        "s\na\nid\ne",
+    ],
+)
+def test_sed_scripts_that_do_more_ask(script: str) -> None:
+    assert decision_on(f"sed '{script}' a.py") == "ask"

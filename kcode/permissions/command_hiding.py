@@ -1,0 +1,103 @@
+"""What rules against commands look for beyond the commands themselves: text that could run as one."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from kcode.permissions.carried import Carried, carried, carries
+from kcode.permissions.command_context import Context
+from kcode.permissions.command_rules import forbids, forbids_text
+from kcode.permissions.rules import Behaviour, Rule
+from kcode.permissions.shell import read_command, rough_commands
+from kcode.permissions.shell_script import Word, names
+from kcode.permissions.verdict import Verdict, by_rule
+from kcode.permissions.wrapper_shapes import program
+
+_STRICT_LISTS: Final[tuple[Behaviour, ...]] = ("deny", "ask")
+_INLINE_CODE: Final = re.compile(
+    r"system|popen|subprocess|spawn|exec|child_process|`|unlink|rmtree|remove|rmdir|shutil|urlopen|requests|eval"
+)
+_AWK_PIPES: Final = re.compile(r"system|getline|@|(?<!\|)\|(?!\|)")
+_INTERPRETERS: Final = re.compile(
+    r"python[\d.]*|node|nodejs|deno|bun|perl|ruby|php|lua|osascript|tclsh|awk|gawk"
+)
+_SETS: Final = names("read mapfile readarray printf getopts declare typeset local export")
+_CHOOSES: Final = re.compile(
+    r"PATH|.*PAGER|.*EDITOR|VISUAL|BROWSER|SHELL|ENV|BASH_ENV|PROMPT_COMMAND|PS4|IFS|GIT_.*|LD_.*"
+)
+_DEEPEST: Final = 3
+_CARRIED_LAYERS: Final = 20
+_COMPUTED: Final = re.compile(r"[`{]|\$\(")
+_ASSIGNED: Final = re.compile(r"[A-Za-z_]\w*\+?=(.*)", re.DOTALL)
+
+
+def hidden(words: tuple[Word, ...], context: Context) -> list[Verdict]:
+    """Rules that speak against what a program's arguments hold, and doubts where that cannot be read."""
+    against = _against(context)
+    if not against:
+        return []
+    name = program(words[0])
+    text = " ".join(w.raw for w in words)
+    found = [v for each in carried(words, name) for v in _in_carried(each, text, against, context)]
+    if not context.free:
+        return found
+    if _inline_code(words, name, against):
+        found.append(Verdict("ask", "code given to an interpreter could run what your rules forbid", text))
+    if carries(name) and any(not w.literal and _COMPUTED.search(w.raw) for w in words[1:]):
+        found.append(Verdict("ask", f"what '{words[0].raw}' is told to do is only known when it runs", text))
+    if name in _SETS and (chosen := next((w for w in words[1:] if _CHOOSES.fullmatch(w.text)), None)):
+        found.append(Verdict("ask", f"'{name}' sets '{chosen.raw}', which can choose what runs", text))
+    values = [Word(w.raw, a.group(1)) for w in words[1:] if (a := _ASSIGNED.fullmatch(w.text))]
+    if name in {"set", "printf"}:
+        values.append(Word(text, " ".join(w.text for w in words[2:])))
+    return found + hidden_in_values(values, context)
+
+
+def hidden_in_values(values: Sequence[Word], context: Context) -> list[Verdict]:
+    """Doubts about variables that are given a forbidden command: what they are for is not known."""
+    against = _against(context) if context.free and values else []
+    return [
+        Verdict("ask", f"a variable is given '{value.raw}', which the rule {rule.text} is about", value.raw)
+        for _, rule in against
+        for value in values
+        if any(forbids_text(rule, guess) for guess in _everywhere(value.text))
+    ]
+
+
+def _against(context: Context) -> list[tuple[Behaviour, Rule]]:
+    return [(b, r) for b in _STRICT_LISTS for r in context.rules.of(b, "Bash") if not r.everything]
+
+
+def _everywhere(text: str) -> Iterable[tuple[str, ...]]:
+    for guess in rough_commands(re.sub("[!=,:]", " ", text)):
+        for start in range(len(guess)):
+            yield guess[start:]
+
+
+def _in_carried(
+    each: Carried, text: str, against: list[tuple[Behaviour, Rule]], context: Context, depth: int = 0
+) -> list[Verdict]:
+    reading = read_command(each.text)
+    guesses = [*reading.guesses, *rough_commands(each.text)]
+    found = [
+        by_rule(behaviour, rule, text)
+        for behaviour, rule in against
+        if any(forbids(rule, layer.words) for step in reading.steps for layer in step.layers)
+        or any(forbids_text(rule, guess) for guess in guesses)
+    ]
+    if context.free and (not each.known or reading.opaque):
+        found.append(Verdict("ask", f"'{each.text}' could run what your rules forbid", text))
+    layers = [layer for step in reading.steps for layer in step.layers][:_CARRIED_LAYERS]
+    for layer in layers if depth < _DEEPEST else ():
+        for further in carried(layer.words, program(layer.words[0])):
+            found += _in_carried(further, text, against, context, depth + 1)
+    return found
+
+
+def _inline_code(words: tuple[Word, ...], name: str, against: list[tuple[Behaviour, Rule]]) -> bool:
+    if not _INTERPRETERS.fullmatch(name):
+        return False
+    forbidden = {rule.tokens[0] for _, rule in against}
+    runs = _AWK_PIPES if "awk" in name else _INLINE_CODE
+    inline = [w.text for w in words[1:] if not w.text.startswith("-") and re.search(r"[^\w./@:+,=-]", w.text)]
+    return any(runs.search(t) or any(re.search(rf"\b{re.escape(f)}\b", t) for f in forbidden) for t in inline)
