@@ -40,6 +40,17 @@ def needs_root() -> None:
         pytest.skip("NOT TESTED: only root can provoke this")
 
 
+def needs_to_run(wrapper: Sequence[str], otherwise: str) -> None:
+    """Skip, loudly, where a program cannot do what it is wanted for."""
+    if subprocess.run([*wrapper, "true"], check=False, capture_output=True).returncode:
+        pytest.skip(f"NOT TESTED: {otherwise}")
+
+
+def prepare(folder: Path, script: str, environ: Mapping[str, str] | None = None) -> None:
+    """Make a folder what a test wants."""
+    subprocess.run(["bash", "-ec", script], cwd=folder, env=environ, check=True)
+
+
 @contextlib.contextmanager
 def small_disk(place: Path, *options: str) -> Generator[Path]:
     """Mount a disk of its own, 64 kB unless the options say otherwise."""
