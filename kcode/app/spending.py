@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from kcode.session.totals import add_usage
 from kcode.types.events import Compacted, Event, MessageAdded, TurnStarted
-from kcode.types.messages import AssistantMessage, Usage
+from kcode.types.messages import AssistantMessage, Usage, add_usage
 
 
 @dataclass(slots=True)

@@ -61,10 +61,10 @@ def history_text(text: str) -> str:
     """Return valid canonical JSON for what the model wrote, for sending it back.
 
     Arguments that cannot be read come back as `{"unreadable": <what was written>}`: an empty object in their
-    place would teach the model to send empty objects.
+    place would teach the model to send empty objects. Missing brackets are added, as where the call ran.
     """
     try:
-        return canonical(mend(text).value)
+        return canonical(mend(text, may_close=True).value)
     except ArgumentsError:
         return canonical({"unreadable": text})
 

@@ -3,6 +3,7 @@
 from typing import cast
 
 from kcode.types.command import Command, CommandContext, CommandResult
+from kcode.types.errors import ModelError
 
 
 async def run(context: CommandContext, arguments: str) -> CommandResult:
@@ -10,9 +11,10 @@ async def run(context: CommandContext, arguments: str) -> CommandResult:
     focus = arguments.strip()
     if focus == "--dry-run":
         return CommandResult(_plan(context))
-    if focus == "fast":
-        return CommandResult(await context.compact(fast=True))
-    return CommandResult(await context.compact(focus))
+    try:
+        return CommandResult(await context.compact("" if focus == "fast" else focus, fast=focus == "fast"))
+    except ModelError as error:
+        return CommandResult(f"Nothing was replaced. {error}", is_error=True)
 
 
 def _plan(context: CommandContext) -> str:

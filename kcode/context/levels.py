@@ -24,7 +24,7 @@ from kcode.context.tokens import TokenCount
 from kcode.context.trim import Batch, calls_of, choose
 from kcode.types.errors import ModelError
 from kcode.types.events import Compacted, ContextTrimmed, Event, Hidden, Shortened
-from kcode.types.messages import AssistantMessage, ToolMessage, UserMessage
+from kcode.types.messages import AssistantMessage, ToolMessage, UserMessage, add_usage
 from kcode.types.model import Request
 from kcode.types.state import State
 
@@ -35,6 +35,8 @@ Save: TypeAlias = Callable[[str, str], Awaitable[str]]
 
 SUMMARY_OUTPUT = 8_000
 """Tokens that a summary may have."""
+_HOPELESS = frozenset({"quota", "auth", "forbidden"})
+"""Failures after which the next request would fail too."""
 _SAVED = 2_000
 """Characters from which on a hidden output is stored, if calling again would not bring it back."""
 
@@ -177,7 +179,11 @@ async def _compacted(job: Job, event: Compacted) -> bool:
 
 
 async def _ask(job: Job, focus: str) -> AssistantMessage | None:
-    """Ask for a summary; None where none could be had."""
+    """Ask for a summary; None where none could be had.
+
+    Raises:
+        ModelError: no request of this account is answered, so that nothing may be replaced.
+    """
     ask = ask_message(focus)
     extra = job.real(tokens.of_message(ask)) + min(SUMMARY_OUTPUT, job.room.window // 16)
     if job.used() + extra > job.room.limit:
@@ -186,10 +192,23 @@ async def _ask(job: Job, focus: str) -> AssistantMessage | None:
         return None
     messages = [*job.tools.projection.view(job.state), ask]
     output = min(SUMMARY_OUTPUT, job.room.window // 8)
-    try:
-        return await job.respond(Request(job.state.system, messages, job.state.tools, output, calls=False))
-    except ModelError:
-        return None
+    answer = None
+    for room in (output, 2 * output):
+        spent = answer.usage if answer else None
+        try:
+            answer = await job.respond(
+                Request(job.state.system, messages, job.state.tools, room, calls=False)
+            )
+        except ModelError as error:
+            if error.kind in _HOPELESS:
+                raise
+            return answer.model_copy(update={"parts": ()}) if answer else None
+        if spent:
+            answer = answer.model_copy(update={"usage": add_usage(spent, answer.usage)})
+        # What was cut off, filtered or called instead is no summary; asked once more, with more room.
+        if answer.text.strip() and answer.finish not in {"length", "content_filter"}:
+            return answer
+    return answer.model_copy(update={"parts": ()}) if answer else None
 
 
 async def _shorten_users(job: Job, end: int) -> None:

@@ -59,6 +59,7 @@ class _Channel:
     thinking: str = ""
     calls: tuple[RawCall, ...] = ()
     mended: tuple[tuple[str, str], ...] = ()
+    promised: bool = False
 
 
 def repair(
@@ -102,7 +103,10 @@ def repair(
     for call in calls:
         name = _named(call, schemas, mended)
         parts.append(ToolCall(id=call_id(), name=name, arguments=call.arguments))
-    finish = _finish(response.finish, bool(calls), mended)
+    # A call that was begun in markup and never came is a promise like that of the finish reason.
+    promised = bool(tools) and (content.promised or reasoning.promised) and not calls
+    said = "tool_calls" if promised and response.finish.lower() not in _FINISHES else response.finish
+    finish = _finish(said, bool(calls), mended)
     return AssistantMessage(
         parts=tuple(parts),
         finish=finish,
@@ -123,7 +127,9 @@ def _read(text: str, schemas: Mapping[str, Mapping[str, Any]], *, lone_end: bool
         words, thinking = words[scanner.unopened :].lstrip(), words[: scanner.unopened] + thinking
     calls = tuple(RawCall("", _header(leak.header, schemas), leak.arguments) for leak in scanner.calls)
     tagged = any(kind == "think_tag" for kind, _ in scanner.mended)
-    return _Channel(words, thinking.strip() if tagged else thinking, calls, tuple(scanner.mended))
+    return _Channel(
+        words, thinking.strip() if tagged else thinking, calls, tuple(scanner.mended), scanner.promised
+    )
 
 
 def _header(header: str, schemas: Mapping[str, Mapping[str, Any]]) -> str:

@@ -27,6 +27,7 @@ class Channel:
         buffer: what is not yet judged.
         place: where in Markdown the judged text ends.
         thinking: whether what comes is thinking.
+        promised: whether a call was begun, even if none came.
         in_tools: whether we are among calls, where space means nothing.
         skip_space: whether the next words lose their leading space.
         length: how many characters of words came.
@@ -38,6 +39,7 @@ class Channel:
         self.place = Place()
         self.thinking = False
         self.in_tools = False
+        self.promised = False
         self.skip_space = False
         self.length = 0
         self._names = tuple(folded(name) for name in offered)

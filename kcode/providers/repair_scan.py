@@ -31,6 +31,7 @@ _EMPTY = "(Empty response: {"
 """With this a server replaces a response that had nothing but thinking."""
 _BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
 _ROLE = re.compile(r"<\|im_\w+\|>[^<]{0,40}<\|im_middle\|>")
+_BEGUN = re.compile(r"<\|open\|>\s*(?:tools|call)\b")
 _MENTIONED_BEFORE = " \t\"'("
 
 
@@ -138,6 +139,7 @@ class Scanner(Channel):
         if final and len(rest) > 2 and rest.startswith("<|") and is_partial(rest) and not self.place.span:
             self.emit(self.take(at))
             self.buffer = ""
+            self.promised = self.promised or rest.startswith("<|tool_call")
             self.note("partial_marker", rest)
             return False
         self.emit(self.take(at + 1))
@@ -281,7 +283,7 @@ class Scanner(Channel):
             self.calls.append(step.call)
             self.note("leaked_call", step.call.header)
         elif taken.strip() in SECTION_BEGIN:
-            self._section = True
+            self._section = self.promised = True
         self.emit(step.text)
         if not step.inside:
             self._mode = "text"
@@ -293,6 +295,7 @@ class Scanner(Channel):
         end = self.buffer.find(SEPARATOR)
         if end < 0:
             if final:
+                self.promised = self.promised or bool(_BEGUN.match(self.buffer))
                 self.note("partial_marker", self.buffer[:40])
                 self.buffer = ""
             return False
@@ -308,6 +311,7 @@ class Scanner(Channel):
             self.place = Place()
         elif name == "tools":
             self.in_tools = token == OPEN
+            self.promised = True
         return True
 
     def _k3_call(self, attributes: dict[str, str], after: int, *, final: bool) -> bool:

@@ -1,25 +1,7 @@
 """What a session used: tokens, dollars, time and changed lines."""
 
 from kcode.types.events import ToolFinished, TurnEnded
-from kcode.types.messages import AssistantMessage, Usage
-
-
-def add_usage(first: Usage, second: Usage) -> Usage:
-    """Add the tokens and dollars of two requests.
-
-    An unknown price counts nothing: the cost is None only if both are unknown. `estimated` says that some
-    number is a guess.
-    """
-    costs = [usage.cost for usage in (first, second) if usage.cost is not None]
-    return Usage(
-        input=first.input + second.input,
-        cached=first.cached + second.cached,
-        cache_write=first.cache_write + second.cache_write,
-        output=first.output + second.output,
-        reasoning=first.reasoning + second.reasoning,
-        cost=sum(costs) if costs else None,
-        estimated=first.estimated or second.estimated,
-    )
+from kcode.types.messages import AssistantMessage, Usage, add_usage
 
 
 class Totals:

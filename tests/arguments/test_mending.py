@@ -197,6 +197,7 @@ def test_history_never_carries_invalid_json_nor_an_invented_empty_object():
     cut = '{"path": "a", "content": "x'
     assert json.loads(history_text(cut)) == {"unreadable": cut}
     assert history_text("{'a': True}}") == '{"a":true}'
+    assert history_text('{"a": "b"') == '{"a":"b"}'
     assert history_text("") == "{}"
     assert canonical({"a": "\ud83d"}) == '{"a":"\\ud83d"}'
 

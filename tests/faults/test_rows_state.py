@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_bench import Faults, chunk, refuses, said, sse, until, wired
+from fault_bench import Faults, chunk, refuses, said, sse, tool_delta, until, wired
 
 from kcode.providers.reading import Patience
 from kcode.providers.scripted import call, says
 from kcode.providers.scripted_rules import refusal
 from kcode.providers.scripted_server import ScriptedServer
+from kcode.providers.scripted_wire import Wire
 from kcode.types.events import Compacted
 from kcode.types.messages import Usage
 from kcode.types.model import Request
@@ -119,31 +120,108 @@ async def test_row_81_the_first_request_after_a_compaction_is_legal(faults: Faul
     assert talk.refused == []
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        sse(chunk(content="A summ"), done=False, end="cut"),
-        refuses(500, "server error", "server_error"),
-        refuses(429, "The engine is currently overloaded", "engine_overloaded_error"),
-        sse(chunk("stop")),
-        sse(chunk(reasoning_content="hm"), chunk("stop")),
-    ],
+_SUMMARY = "The summary of what was said and read so far."
+_LEAK = (
+    '<|tool_calls_section_begin|><|tool_call_begin|>functions.Bash:0<|tool_call_argument_begin|>{"command": "touch x"}'
+    "<|tool_call_end|><|tool_calls_section_end|>"
 )
-async def test_row_81_faults_hit_the_summary_too(faults: Faults, fault: Any):
+_TRANSIENT = {
+    "cut": sse(chunk(content="A summ"), done=False, end="cut"),
+    "no answer": Wire([], status=0),
+    "server": refuses(500, "server error", "server_error"),
+    "gateway": Wire([b"<html>502 Bad Gateway</html>"], 502, {"content-type": "text/html"}),
+    "rate": refuses(429, "reached organization max RPM: 3, please try again after 1 seconds", "rate_limit"),
+    "overloaded": refuses(429, "The engine is currently overloaded", "engine_overloaded_error"),
+    "overloaded in the middle": sse(
+        chunk(content="A su"),
+        {"error": {"message": "overloaded", "type": "engine_overloaded_error"}},
+        done=False,
+    ),
+    "empty": sse(chunk("stop")),
+    "thinking alone": sse(chunk(reasoning_content="hm"), chunk("stop")),
+    "a leaked call alone": said(_LEAK),
+}  # fmt: skip - one case in a line
+
+
+async def _read_much(faults: Faults) -> list[Wire]:
     for i in range(4):
         (faults.folder / f"{i}.txt").write_text(f"line {i} of a long text that fills the window\n" * 1_500)
-    reads = [wired("Read", {"file_path": f"{i}.txt"}) for i in range(4)]
-    async with faults(
-        *reads, says("one"), fault, said("The summary of what was said and read so far."), says("two")
-    ) as talk:
+    return [wired("Read", {"file_path": f"{i}.txt"}) for i in range(4)]
+
+
+@pytest.mark.parametrize("fault", _TRANSIENT)
+async def test_row_81_faults_hit_the_summary_too(faults: Faults, fault: str):
+    reads = await _read_much(faults)
+    async with faults(*reads, says("one"), _TRANSIENT[fault], said(_SUMMARY), says("two")) as talk:
         await talk.say("first")
         await talk.conversation.compact()
         assert talk.retries
         ended = await talk.say("second")
     assert ended.stop_reason == "end_turn"
-    assert len(talk.of(Compacted)) == 1
-    assert talk.of(Compacted)[0].summary.startswith("The summary")
+    assert [e.summary for e in talk.of(Compacted)] == [_SUMMARY]
     assert talk.bodies[-2]["tool_choice"] == "none"
+    assert not (talk.folder / "x").exists()
+
+
+async def test_row_81_markup_in_the_summary_is_left_out_and_never_run(faults: Faults):
+    reads = await _read_much(faults)
+    proper = sse(
+        chunk(content=_SUMMARY), tool_delta("Bash", '{"command": "touch x"}', id="a"), chunk("tool_calls")
+    )
+    for answer in (said(_SUMMARY + _LEAK), said(f"<think>hm</think>{_SUMMARY}<|im_end|>"), proper):
+        async with faults(*reads, says("one"), answer, says("two")) as talk:
+            await talk.say("first")
+            await talk.conversation.compact()
+            assert (await talk.say("second")).stop_reason == "end_turn"
+        assert [e.summary for e in talk.of(Compacted)] == [_SUMMARY]
+        assert not (talk.folder / "x").exists()
+
+
+@pytest.mark.parametrize("finish", ["length", "content_filter"])
+async def test_row_81_a_summary_that_was_cut_off_is_asked_for_again_with_more_room(
+    faults: Faults, finish: str
+):
+    reads = await _read_much(faults)
+    cut = said("The summ", finish=finish)
+    async with faults(*reads, says("one"), cut, said(_SUMMARY), says("two")) as talk:
+        await talk.say("first")
+        await talk.conversation.compact()
+        await talk.say("second")
+    assert [e.summary for e in talk.of(Compacted)] == [_SUMMARY]
+    first, second = (body["max_completion_tokens"] for body in talk.bodies[5:7])
+    assert second == 2 * first
+    async with faults(*reads, says("one"), cut, cut, says("two")) as talk:
+        await talk.say("first")
+        await talk.conversation.compact()
+        assert (await talk.say("second")).stop_reason == "end_turn"
+    assert [e.fallback for e in talk.of(Compacted)] == [True]
+    assert "The summ" not in talk.of(Compacted)[0].summary
+
+
+async def test_row_81_a_summary_that_is_too_long_to_ask_for_is_written_without_the_model(faults: Faults):
+    reads = await _read_much(faults)
+    over = refuses(400, "Your request exceeded model token limit: 262144 (requested: 274613)")
+    async with faults(*reads, says("one"), over, says("two")) as talk:
+        await talk.say("first")
+        await talk.conversation.compact()
+        assert (await talk.say("second")).stop_reason == "end_turn"
+    assert [e.fallback for e in talk.of(Compacted)] == [True]
+
+
+async def test_row_81_nothing_is_replaced_where_the_account_is_refused(faults: Faults):
+    reads = await _read_much(faults)
+    quota = refuses(
+        429, "Your account is suspended due to insufficient balance", "exceeded_current_quota_error"
+    )
+    async with faults(*reads, says("one"), quota, says("two")) as talk:
+        await talk.say("first")
+        said_ = await talk.conversation.command("/compact")
+        assert said_ is not None
+        assert said_.is_error
+        assert "Nothing was replaced" in said_.text
+        assert (await talk.say("second")).stop_reason == "end_turn"
+    assert talk.of(Compacted) == []
+    assert len(talk.bodies) == 7
 
 
 async def test_row_82_the_summary_costs_too(faults: Faults):

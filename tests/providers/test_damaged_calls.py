@@ -253,3 +253,24 @@ def test_what_follows_a_cut_string_is_part_of_it():
     text = f'{SB}{CB}Write:0{AB}{{"path": "t.py", "content": "{CE}{CB}Bash:1{AB}{{\\"command\\": \\"rm x\\"}}{CE}'
     message, shown = received(text)
     assert (ran(message), shown) == ([("Write", "cut")], "")
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        SB,
+        f"{SB}{SE}",
+        f"{SB}{CB[:9]}",
+        SB[:14],
+        open_("tools"),
+        '<|open|>call tool="Ba',
+        open_("tools") + close("tools"),
+    ],
+)
+def test_a_call_that_was_begun_and_never_came_counts_as_announced(begun: str):
+    message, shown = received(f"Sure.{begun}")
+    assert shown == "Sure."
+    assert message is not None
+    assert [r.detail for r in message.repairs if r.kind == "finish"] == [
+        "tool_calls->stop"
+    ] or message.tool_calls

@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass, field
 from typing import cast
 
-from kcode.session.totals import add_usage
 from kcode.types.events import (
     Compacted,
     Event,
@@ -15,7 +14,7 @@ from kcode.types.events import (
     TurnEnded,
     TurnStarted,
 )
-from kcode.types.messages import AssistantMessage, Repair, ToolCall, Usage
+from kcode.types.messages import AssistantMessage, Repair, ToolCall, Usage, add_usage
 from kcode.types.model import JsonObject
 
 
