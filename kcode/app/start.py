@@ -47,7 +47,7 @@ from kcode.types.model import Model
 from kcode.types.state import State
 from kcode.types.tool import AnyTool, Tool
 
-Host: TypeAlias = Callable[[Environment, Loaded], Environment]
+Host: TypeAlias = Callable[[LocalEnvironment, Loaded], Environment]
 
 SMALL_WINDOW = 32_768
 """Tokens; in a window up to this size only the core tools are offered."""
@@ -219,14 +219,11 @@ class _Opening:
             variables=loaded.settings.env,
             hidden=lambda path: self._rules is not None and self._rules.hides(path),
         )
-        local.processes.confine = confinement.confine
+        local.processes.fencing = confinement
         confinement.folders = local.folders
         if self._host is None:
             return local
-        hosted = self._host(local, loaded)
-        if hosted.processes is not local.processes:
-            confinement.unfit("commands run in the editor's terminals")
-        return hosted
+        return self._host(local, loaded)
 
     def _rewinding(
         self, loaded: Loaded, environment: Environment, recorder: Recorder, authorizer: Authorizer

@@ -102,6 +102,10 @@ class View:
         """How far commands are fenced in, in words."""
         return self._parts.confinement.shown
 
+    async def sandbox_line(self) -> str:
+        """How far commands are fenced in, in few words, found out if need be; empty where that is off."""
+        return await self._parts.confinement.brief(unasked=self.mode == "auto")
+
     @property
     def ask(self) -> Ask:
         """Asks the person."""

@@ -8,6 +8,7 @@ from kcode.types.command import Command, CommandContext, CommandResult
 async def run(context: CommandContext, arguments: str) -> CommandResult:
     """Say how things stand: session, model, mode, window, repairs."""
     del arguments
+    await context.sandbox_line()
     report, cost = context.context_report(), context.cost()
     rows = [
         ("Session", context.session_id),

@@ -3,9 +3,11 @@
 import asyncio
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol
 
+from kcode.environment.fence import Confined
 from kcode.process.environ import clean_environment
 from kcode.process.job import Job
 from kcode.process.limits import Limits, process_limit
@@ -16,8 +18,18 @@ from kcode.process.tree import lives
 from kcode.screen.sanitise import Sanitiser, sanitise
 from kcode.types.environment import BackgroundOutput, CommandResult, OnOutput
 
-Confine: TypeAlias = Callable[[str, Sequence[str], Path, Path], Sequence[str]]
-"""Given a command, the arguments that run it, where, and a private folder: the arguments that run it fenced in."""
+
+class Fencing(Protocol):
+    """Decides which commands are fenced in, and how."""
+
+    def fences(self, command: str) -> bool:
+        """Whether a command has to be fenced in."""
+        ...
+
+    def confine(self, command: str, argv: Sequence[str], cwd: Path, scratch: Path) -> Confined:
+        """Given a command, the arguments that run it, where, and a private folder: how it is run, fenced or not."""
+        ...
+
 
 _CANCEL_WAIT = 0.3
 """Seconds that cancelling waits for a command's end; what takes longer ends behind it."""
@@ -54,7 +66,7 @@ class LocalProcesses:
             limits: what one command may take of the machine.
             output_limit: bytes of output that a result shows.
         """
-        self.confine: Confine | None = None
+        self.fencing: Fencing | None = None
         """Puts a fence around commands; None for none."""
         self._root = root
         self._folders = folders or (lambda: (root,))
@@ -75,6 +87,19 @@ class LocalProcesses:
     def cwd(self) -> Path:
         """Where the next command runs."""
         return self._cwd
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """The variables that the next command gets."""
+        return self._env
+
+    def go_on(self, cwd: Path, env: Mapping[str, str]) -> None:
+        """Run the next command where a shell that ran elsewhere left off."""
+        self._cwd, self._env = cwd, env
+
+    def fences(self, command: str) -> bool:
+        """Whether a command would run inside of a fence."""
+        return self.fencing is not None and self.fencing.fences(command)
 
     @property
     def tainted(self) -> str:
@@ -100,7 +125,7 @@ class LocalProcesses:
         notes: list[str] = []
         if not self._cwd.is_dir():
             notes.append(self._to_root("no longer exists"))
-        job, state = self._start(command, None if background else on_output)
+        job, left = self._start(command, None if background else on_output)
         if background:
             self._to_background(job)
             return CommandResult(None, "", job.cwd, background=job.id)
@@ -122,8 +147,8 @@ class LocalProcesses:
         finally:
             self._running.pop(job.id, None)
         if end != "timed out":
-            self._carry_over(read_state(state, self._env), notes)
-        state.unlink(missing_ok=True)
+            self._carry_over(left.read(self._env), notes)
+        left.file.unlink(missing_ok=True)
         status = None if end == "timed out" else job.child.status
         return self._result(job.take_output(), status, notes, timed_out=end == "timed out")
 
@@ -181,7 +206,7 @@ class LocalProcesses:
             self._scratch.close()
             self._scratch = None
 
-    def _start(self, command: str, on_output: OnOutput | None) -> tuple[Job, Path]:
+    def _start(self, command: str, on_output: OnOutput | None) -> tuple[Job, "_Left"]:
         self._count += 1
         id_ = f"bash_{self._count}"
         folder = self._folder()
@@ -201,19 +226,21 @@ class LocalProcesses:
                 await on_output(text)
 
         argv = command_line(self._shell, argument, state, processes=process_limit(self._limits))
-        if self.confine is not None:
-            argv = self.confine(command, argv, self._cwd, folder)
+        how = (
+            Confined(argv) if self.fencing is None else self.fencing.confine(command, argv, self._cwd, folder)
+        )
         job = Job(
             id_,
             command,
-            argv=argv,
+            argv=how.argv,
             cwd=self._cwd,
-            env=self._env,
+            env={**self._env, **how.env},
             spill=folder / f"{id_}{OUTPUT}",
             limit=self._output_limit,
             on_bytes=show if on_output is not None else None,
+            enter=how.enter,
         )
-        return job, state
+        return job, _Left(state, how.env)
 
     def _folder(self) -> Path:
         if self._scratch is None or not self._scratch.path.is_dir():
@@ -312,6 +339,22 @@ class LocalProcesses:
             notes=(*notes, *problem),
             background=background,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What a shell leaves behind in a file; `fenced` are the variables that the fence had set."""
+
+    file: Path
+    fenced: Mapping[str, str]
+
+    def read(self, before: Mapping[str, str]) -> State | None:
+        state = read_state(self.file, before)
+        own = {name for name, value in self.fenced.items() if state and state.env.get(name) == value}
+        if state is None or not own:
+            return state
+        kept = {name: value for name, value in state.env.items() if name not in own}
+        return State(kept | {name: before[name] for name in own & before.keys()}, state.cwd)
 
 
 def _shown(output: Output) -> str:

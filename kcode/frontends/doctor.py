@@ -166,8 +166,11 @@ def _sandbox() -> Check:
         return Check(
             "sandbox", "ok", f"{found.shown}: in the mode auto commands run unasked, fenced in by it"
         )
+    why = f" ({found.reason})" if found.level == "partial" else ""
     return Check(
-        "sandbox", "warning", f"{found.shown}: the mode auto asks before commands, permission rules decide"
+        "sandbox",
+        "warning",
+        f"{found.shown}{why}: the mode auto asks before commands, permission rules decide",
     )
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from kcode.process import tree
-from kcode.process.limits import Limits, over_memory
+from kcode.process.limits import Limits, first_to_go, over_memory
 from kcode.process.output import Output, Spill
-from kcode.process.spawn import PipeReader, start
+from kcode.process.spawn import Enter, PipeReader, start
 
 End: TypeAlias = Literal["ended", "detached", "timed out", "too much"]
 OnText: TypeAlias = Callable[[bytes], Awaitable[None]]
@@ -42,6 +42,7 @@ class Job:
         spill: Path,
         limit: int,
         on_bytes: OnText | None,
+        enter: Enter | None = None,
     ) -> None:
         self.id = id_
         self.command = command
@@ -53,12 +54,15 @@ class Job:
         self._progress = Progress(on_bytes) if on_bytes is not None else None
         read_end, write_end = os.pipe()
         try:
-            self.child = start(argv, cwd=cwd, env=env, stdout=write_end, stderr=write_end)
+            self.child = start(argv, cwd=cwd, env=env, stdout=write_end, stderr=write_end, enter=enter)
         except BaseException:
             os.close(read_end)
             raise
         finally:
             os.close(write_end)
+        if enter is not None:
+            # Without that a command says so itself, see `kcode.process.shell`.
+            first_to_go(self.child.pid)
         self._reader = PipeReader(read_end, self._take)
 
     def _take(self, data: bytes) -> None:

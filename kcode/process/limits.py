@@ -1,5 +1,6 @@
 """What a command may take of the machine, so that a runaway one cannot stop the person's work."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,12 @@ def process_limit(limits: Limits) -> int:
     except (OSError, IndexError):
         return 0
     return int(running) + limits.processes if limits.processes else 0
+
+
+def first_to_go(pid: int) -> None:
+    """Let the system end a process before others when memory runs out."""
+    with suppress(OSError):
+        Path(f"/proc/{pid}/oom_score_adj").write_bytes(b"1000")
 
 
 def over_memory(limits: Limits, family: tree.Family) -> str:

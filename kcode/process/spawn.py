@@ -21,6 +21,7 @@ from kcode.process.environ import MARK, clean_environment
 from kcode.process.programs import located
 
 OnBytes: TypeAlias = Callable[[bytes], object]
+Enter: TypeAlias = Callable[[], None]
 
 GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -107,6 +108,7 @@ def start(
     stdin: int | IO[bytes] = subprocess.DEVNULL,
     stdout: int | IO[bytes] = subprocess.DEVNULL,
     stderr: int | IO[bytes] = subprocess.DEVNULL,
+    enter: Enter | None = None,
 ) -> Child:
     """Start a program in a session of its own, without waiting for it.
 
@@ -117,26 +119,57 @@ def start(
         stdin: a descriptor; the caller closes its own copy.
         stdout: as stdin.
         stderr: as stdin.
+        enter: gives up rights of the thread that it is called on, which the child then lacks too.
 
     Raises:
-        OSError: it cannot be started: FileNotFoundError, PermissionError, or E2BIG for too many arguments.
+        OSError: it cannot be started: FileNotFoundError, PermissionError, or E2BIG for too many arguments; or
+            `enter` failed, and then nothing was started.
         ValueError: an argument holds a NUL or an unpaired surrogate.
     """
     tree.adopt_orphans()
     mark = os.urandom(8).hex()
     since = tree.ticks()
     program = located(argv[0], env.get("PATH", os.defpath), cwd)
-    process = subprocess.Popen(  # noqa: S603 - starting programs is what this module is for
-        [program, *argv[1:]],
-        cwd=cwd,
-        env={**env, MARK: mark},
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        start_new_session=True,
-        bufsize=0,
-    )
-    return Child(process, mark, since)
+
+    def begin() -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(  # noqa: S603 - starting programs is what this module is for
+            [program, *argv[1:]],
+            cwd=cwd,
+            env={**env, MARK: mark},
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+            bufsize=0,
+        )
+
+    return Child(begin() if enter is None else _from_its_own_thread(enter, begin), mark, since)
+
+
+def _from_its_own_thread(
+    enter: Enter, begin: "Callable[[], subprocess.Popen[bytes]]"
+) -> "subprocess.Popen[bytes]":
+    """Start a child from a thread that gave up rights, which ends with that: no other thread lacks them.
+
+    A thread that stayed would stand inside of the fence as a part of this process. What is fenced in could send it
+    signals, which are the whole process's, and read this process's memory and environment through it.
+    """
+    made: list[subprocess.Popen[bytes]] = []
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            enter()
+            made.append(begin())
+        except BaseException as error:  # noqa: BLE001 - raised where the thread is waited for
+            failed.append(error)
+
+    thread = Thread(target=work, daemon=True, name="fence")
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed.pop()
+    return made[0]
 
 
 class PipeReader:
@@ -209,6 +242,7 @@ async def run(
     stdin: bytes = b"",
     seconds: float = 30.0,
     limit: int = 8_000_000,
+    enter: Enter | None = None,
 ) -> Finished:
     """Run a program to its end and return what it printed. Cancelling ends its whole tree.
 
@@ -219,12 +253,13 @@ async def run(
         stdin: what it can read.
         seconds: after these its tree is ended and what it printed is returned.
         limit: bytes of stdout after which its tree is ended; stderr is cut to its first 64 KiB.
+        enter: see `start`.
 
     Raises:
         OSError: it cannot be started.
         ValueError: an argument holds a NUL or an unpaired surrogate.
     """
-    run_ = _Run(limit)
+    run_ = _Run(limit, enter)
     child = run_.start(argv, cwd, clean_environment(os.environ) if env is None else env, stdin)
     return await run_.finish(child, seconds)
 
@@ -232,8 +267,9 @@ async def run(
 class _Run:
     """The collecting side of `run`."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, enter: Enter | None) -> None:
         self._limit = limit
+        self._enter = enter
         self._stdout = bytearray()
         self._stderr = bytearray()
         self._full = asyncio.Event()
@@ -248,9 +284,9 @@ class _Run:
                 with tempfile.TemporaryFile() as source:
                     source.write(stdin)
                     source.seek(0)
-                    child = start(argv, cwd=cwd, env=env, stdin=source, stdout=out_end, stderr=err_end)
+                    child = self._begin(argv, cwd, env, source, (out_end, err_end))
             else:
-                child = start(argv, cwd=cwd, env=env, stdout=out_end, stderr=err_end)
+                child = self._begin(argv, cwd, env, subprocess.DEVNULL, (out_end, err_end))
         except BaseException:
             os.close(out)
             os.close(err)
@@ -260,6 +296,16 @@ class _Run:
             os.close(err_end)
         self._readers = [PipeReader(out, self._take_stdout), PipeReader(err, self._take_stderr)]
         return child
+
+    def _begin(
+        self,
+        argv: Sequence[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        stdin: int | IO[bytes],
+        to: tuple[int, int],
+    ) -> Child:
+        return start(argv, cwd=cwd, env=env, stdin=stdin, stdout=to[0], stderr=to[1], enter=self._enter)
 
     def _take_stdout(self, data: bytes) -> None:
         room = self._limit - len(self._stdout)

@@ -99,6 +99,10 @@ class CommandContext(Protocol):
         """How far commands are fenced in, in words."""
         ...
 
+    async def sandbox_line(self) -> str:
+        """How far commands are fenced in, in few words, found out if need be; empty where that is off."""
+        ...
+
     @property
     def session_id(self) -> str:
         """The session's id."""

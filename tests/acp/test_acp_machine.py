@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+import pytest
 from acp_editor import Stage, stage
 
+from kcode.environment.sandbox import probe
 from kcode.providers.scripted import call, says
 
 FILES: dict[str, Any] = {"fs": {"readTextFile": True, "writeTextFile": True}}
@@ -151,3 +154,45 @@ async def test_a_replay_names_no_terminal(tmp_path: Path):
         await one.agent.load_session(cwd=str(one.cwd), session_id=session, mcp_servers=[])
         assert "terminal" not in json.dumps(one.editor.call(session)["content"])
         assert "shown" in one.editor.call(session)["content"][0]["content"]["text"]
+
+
+async def test_what_has_to_be_fenced_in_runs_here_and_not_in_the_editors_terminal(tmp_path: Path):
+    found = await probe(os.environ, [])
+    if found.level != "full":
+        pytest.skip(f"NOT TESTED: {found.shown}")
+    outside = tmp_path / "outside"
+    steps = [
+        says(
+            "", call("Bash", command=f"make -v >/dev/null; cd sub; export WORD=carried; touch in {outside}")
+        ),
+        says("", call("Bash", command="pwd")),
+        says("", call("Bash", command='make -v >/dev/null; echo "$PWD $WORD"')),
+        says("ok"),
+    ]
+    async with stage(tmp_path, steps, capabilities=TERMINAL) as one:
+        (one.cwd / "sub").mkdir()
+        session = await one.new()
+        await one.agent.set_session_mode(session_id=session, mode_id="auto")
+        await one.prompt(session, "go")
+        assert one.editor.asked == []
+        assert (one.cwd / "sub" / "in").exists()
+        assert not outside.exists()
+        assert [t.output.decode().strip() for t in one.editor.terminals.values()] == [f"{one.cwd}/sub"]
+        assert f"{one.cwd}/sub carried" in result(one)
+
+
+async def test_where_every_command_is_fenced_the_editor_starts_none(tmp_path: Path):
+    found = await probe(os.environ, [])
+    if found.level == "none":
+        pytest.skip(f"NOT TESTED: {found.shown}")
+    outside = tmp_path / "outside"
+    steps = [says("", call("Bash", command=f"touch in {outside}")), says("ok")]
+    home = tmp_path / "home" / ".kcode"
+    home.mkdir(parents=True)
+    (home / "settings.json").write_text('{"sandbox": {"mode": "always"}}', encoding="utf-8")
+    async with stage(tmp_path, steps, capabilities=TERMINAL) as one:
+        session = await one.new()
+        await one.prompt(session, "go")
+        assert one.editor.terminals == {}
+        assert (one.cwd / "in").exists()
+        assert not outside.exists()

@@ -129,7 +129,7 @@ async def test_without_a_fence_the_mode_auto_asks(root: Path) -> None:
 
 async def test_a_sandbox_that_is_required_and_cannot_be_had_ends_the_start(root: Path) -> None:
     settings("required")
-    with pytest.raises(ConfigError, match="require a sandbox"):
+    with pytest.raises(ConfigError, match="require a full sandbox"):
         await open_conversation(
             Options(cwd=root), Person(), model=ScriptedModel([]), environment=LocalEnvironment(root)
         )

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from kcode.environment.partial import version
+
 GITPYTHON = [os.devnull]
 """On import it tries the git that it is told of: one that cannot be started."""
 SCRIPT = """
@@ -27,6 +29,7 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 sys.path.insert(0, sys.argv[2])
 from app_bench import talk
+from kcode.environment.sandbox import probe_partial
 from kcode.providers.scripted import call, says
 
 async def main():
@@ -47,6 +50,7 @@ async def main():
     await talking.command("/rewind 1 files")
     await talking.conversation.set_mode("auto")
     await talking.conversation.shell("true")
+    await probe_partial()
     await talking.conversation.close()
     if len(sys.argv) > 3:
         import subprocess
@@ -73,6 +77,8 @@ def test_every_process_goes_through_the_one_spawn_function(root: Path) -> None:
     seen = watched(root)
     programs = {Path(program).name for _, program, _ in seen}
     assert {"bash", "git", "rg"} <= programs
+    # Also from the thread that puts up a fence.
+    assert "true" in programs or not version()
     assert [program for _, program, ours in seen if not ours] == GITPYTHON
 
 

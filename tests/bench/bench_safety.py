@@ -15,7 +15,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from kcode.environment.guarded import look
-from kcode.environment.sandbox import Fence, probe, wrap
+from kcode.environment.partial import surrender
+from kcode.environment.sandbox import Fence, confine, probe, probe_partial, wrap
 from kcode.permissions.paths import Workspace
 from kcode.permissions.policy import decide
 from kcode.permissions.rules import RuleSet, parse_rule
@@ -72,14 +73,23 @@ def checker() -> tuple[float, float]:
 
 
 async def sandbox(base: Path) -> dict[str, tuple[float, float]]:
-    """A command that does nothing, bare and fenced in."""
+    """A command that does nothing, bare, fenced in partially, and in full."""
     root, scratch = base / "work", base / "scratch"
     scratch.mkdir()
     bare = ["/bin/bash", "-c", "true"]
     found = {"command bare": await awaited(lambda: run(bare, cwd=root), 60)}
+    fence = Fence([root], Path.home(), [], scratch)
+    partial = await probe_partial()
+    if partial.level == "partial":
+
+        async def partially() -> None:
+            how = confine(partial, fence, bare, root)
+            await run(how.argv, cwd=root, enter=how.enter)
+
+        found["command fenced in partially"] = await awaited(partially, 60)
+        found["what may be done where"] = timed(lambda: surrender(fence, partial.landlock), 200)
     level = await probe(os.environ, [])
     if level.level == "full":
-        fence = Fence([root], Path.home(), [], scratch)
         found["command fenced in"] = await awaited(lambda: run(wrap(level, fence, bare, root), cwd=root), 60)
     found["look at what runs programs"] = timed(lambda: look([root]), 200)
     return found

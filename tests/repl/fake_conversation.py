@@ -206,6 +206,10 @@ class FakeConversation:
         output, _ = await process.communicate()
         return CommandResult(status=process.returncode, output=output.decode(), cwd=self.root)
 
+    async def sandbox_line(self) -> str:
+        await asyncio.sleep(0.01)
+        return "partial"
+
     def git_line(self) -> Awaitable[str]:
         async def line() -> str:
             await asyncio.sleep(0.01)

@@ -378,6 +378,14 @@ def test_shift_tab_goes_through_the_modes(start: Start) -> None:
     terminal.wait_gone("plan mode")
 
 
+def test_how_far_commands_are_fenced_stands_in_the_status_line(start: Start) -> None:
+    terminal = start()
+    terminal.wait_for("main* · sandbox: partial")
+    for _ in range(3):
+        terminal.send("\x1b[Z")
+    terminal.wait_for("auto mode (Shift-Tab) · sandbox: partial · fake-k2")
+
+
 def test_a_status_line_of_ones_own_stands_below(start: Start) -> None:
     script = 'python3 -c \'import json,sys; d = json.load(sys.stdin); print(d["model"]["id"], d["cost"])\''
     terminal = start(environ={"FAKE_STATUS": f"printf '\\033[31mown '; {script}"})

@@ -26,6 +26,7 @@ from kcode.config.layers import Loaded
 from kcode.config.options import Options
 from kcode.editing.encoding import EncodingRefusedError, decode
 from kcode.editing.endings import open_text
+from kcode.environment.local import LocalEnvironment
 from kcode.frontends.acp import choices
 from kcode.frontends.acp.asking import Asker
 from kcode.frontends.acp.editor import Editor
@@ -256,7 +257,7 @@ class Session:
     def _options_update(self) -> ConfigOptionUpdate:
         return ConfigOptionUpdate(session_update="config_option_update", config_options=self.options())
 
-    def _host(self, local: Environment, loaded: Loaded) -> Environment:
+    def _host(self, local: LocalEnvironment, loaded: Loaded) -> Environment:
         """Put what the editor offers in front of this machine."""
         can, settings = self._editor.can, loaded.settings
         files = EditorFiles(local.files, self._editor, self.id, self.spelling)

@@ -1,4 +1,8 @@
-"""Commands in terminals of the editor, where a person can watch them."""
+"""Commands in terminals of the editor, where a person can watch them.
+
+What has to be fenced in does not run there: nothing that this process gives up is given up by the editor's, and
+the editor's variables would be in the fence. It runs on this machine, as where an editor has no terminals.
+"""
 
 import asyncio
 import os
@@ -9,12 +13,14 @@ from pathlib import Path
 from typing import TypeAlias
 
 from kcode.engine.settle import uninterrupted
+from kcode.environment.local import LocalEnvironment
+from kcode.environment.processes import LocalProcesses
 from kcode.frontends.acp.editor import Editor, EditorError
 from kcode.process.output import Output, Spill
 from kcode.process.scratch import OUTPUT, Scratch
 from kcode.process.shell import State, command_line, find_shell, read_state, taint
 from kcode.screen.sanitise import sanitise
-from kcode.types.environment import BackgroundOutput, CommandResult, Environment, OnOutput, Processes
+from kcode.types.environment import BackgroundOutput, CommandResult, OnOutput
 
 _PIECE = 1 << 14
 KEPT = 4 << 20
@@ -37,12 +43,12 @@ class EditorTerminals:
     """Implements `kcode.types.environment.Processes`.
 
     A command runs in the same kind of fresh shell as on this machine, and leaves its folder and variables to the
-    next one. Where the editor cannot start a terminal, commands run on this machine from then on.
+    next one, wherever that runs. Where the editor cannot start a terminal, commands run on this machine from then on.
     """
 
     def __init__(
         self,
-        local: Environment,
+        local: LocalEnvironment,
         editor: Editor,
         session: str,
         *,
@@ -76,25 +82,25 @@ class EditorTerminals:
         self._usable = True
 
     @property
-    def _local(self) -> Processes:
+    def _local(self) -> LocalProcesses:
         return self._place.processes
 
     @property
     def cwd(self) -> Path:
         """Where the next command runs."""
-        return self._cwd if self._usable else self._local.cwd
+        return self._cwd
 
     @property
     def tainted(self) -> str:
         """The variable that changed how commands are found, empty if none did."""
-        return taint(self._base, self._env) if self._usable else self._local.tainted
+        return taint(self._base, self._env)
 
     async def run(
         self, command: str, on_output: OnOutput, *, seconds: float, background: bool = False
     ) -> CommandResult:
         """Run a shell command in a terminal of the editor, for at most `seconds`; cancelling kills it."""
-        if not self._usable:
-            return await self._local.run(command, on_output, seconds=seconds, background=background)
+        if not self._usable or self._local.fences(command):
+            return await self._here(command, on_output, seconds=seconds, background=background)
         self._count += 1
         state = self._folder() / f"{self._count}.state"
         starting = asyncio.ensure_future(self._start(command, state))
@@ -105,7 +111,7 @@ class EditorTerminals:
             raise
         except EditorError:
             self._usable = False
-            return await self._local.run(command, on_output, seconds=seconds, background=background)
+            return await self._here(command, on_output, seconds=seconds, background=background)
         await self._on_terminal(command, terminal)
         key = f"terminal_{self._count}"
         job = _Background(command, terminal)
@@ -173,6 +179,15 @@ class EditorTerminals:
             await asyncio.wait([asyncio.ensure_future(end) for end in ends], timeout=END_SECONDS)
         if self._scratch is not None:
             self._scratch.close()
+
+    async def _here(
+        self, command: str, on_output: OnOutput, *, seconds: float, background: bool
+    ) -> CommandResult:
+        """Run a command on this machine, from where the last one left off to where the next one goes on."""
+        self._local.go_on(self._cwd, self._env)
+        result = await self._local.run(command, on_output, seconds=seconds, background=background)
+        self._cwd, self._env = self._local.cwd, self._local.env
+        return result
 
     async def _start(self, command: str, state: Path) -> str:
         shell, _, script, _, argument = command_line(self._shell, command, state)

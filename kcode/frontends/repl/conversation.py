@@ -101,6 +101,10 @@ class Conversation(Protocol):
         """Go on with another session."""
         ...
 
+    async def sandbox_line(self) -> str:
+        """How far commands are fenced in, in few words, found out if need be; empty where that is off."""
+        ...
+
     def git_line(self) -> Awaitable[str]:
         """Name the branch and its state."""
         ...

@@ -156,6 +156,8 @@ class Session:
     async def _look(self, conversation: Conversation, own: StatusCommand | None) -> None:
         """Look at what the status line shows and nobody tells."""
         with contextlib.suppress(KcodeError, OSError, asyncio.TimeoutError):
+            self._room.status.sandbox = await conversation.sandbox_line()
+        with contextlib.suppress(KcodeError, OSError, asyncio.TimeoutError):
             self._room.status.branch = safe(await conversation.git_line())
         usd = conversation.cost().get("usd")
         if isinstance(usd, int | float):

@@ -1,4 +1,4 @@
-"""The line at the bottom: mode, model, how full the window is, money, branch."""
+"""The line at the bottom: mode, model, how full the window is, money, branch, sandbox."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +17,8 @@ class Status:
 
     `cached` says which share of the last request came out of the server's cache, in percent; None before one did.
 
+    `sandbox` is how far commands can be fenced in, in few words; empty where that is off or not known yet.
+
     `own` are the lines of the person's own command, which stand below. `note` stands in place of everything for
     as long as it is set.
     """
@@ -29,6 +31,7 @@ class Status:
     cached: int | None = None
     cost: float | None = None
     branch: str = ""
+    sandbox: str = ""
     note: str = ""
     own: Sequence[str] = ()
 
@@ -41,20 +44,7 @@ class Status:
         """Return the line, the most important first: a narrow terminal cuts its end."""
         if self.note:
             return [("class:warn", f"  {self.note}")]
-        parts: list[tuple[str, str]] = []
-        if self.mode != "default":
-            parts.append(("class:danger" if self.mode == "bypassPermissions" else "class:mode", self._mode()))
-        if self.model:
-            parts.append(("class:status", self.model))
-        if self.used and self.window:
-            style = "class:warn" if self.percent >= FULL else "class:status"
-            parts.append((style, f"{thousands(self.used)} {self.percent}% context"))
-        if self.cached is not None:
-            parts.append(("class:status", f"{self.cached}% cached"))
-        if self.cost:
-            parts.append(("class:status", money(self.cost)))
-        if self.branch:
-            parts.append(("class:status", self.branch))
+        parts = self._parts()
         line: StyleAndTextTuples = [("", "  ")]
         for i, part in enumerate(parts):
             if i:
@@ -62,6 +52,21 @@ class Status:
             line.append(part)
         line += [("class:status", f"\n  {text}") for text in self.own]
         return line
+
+    def _parts(self) -> list[tuple[str, str]]:
+        usual = [(self.model, "status")]
+        if self.used and self.window:
+            text = f"{thousands(self.used)} {self.percent}% context"
+            usual.append((text, "warn" if self.percent >= FULL else "status"))
+        if self.cached is not None:
+            usual.append((f"{self.cached}% cached", "status"))
+        usual += [(money(self.cost) if self.cost else "", "status"), (self.branch, "status")]
+        fence = (f"sandbox: {self.sandbox}" if self.sandbox else "", "status")
+        mode = (self._mode(), "danger" if self.mode == "bypassPermissions" else "mode")
+        # In the mode auto whether commands run unasked depends on the fence.
+        first = [mode, fence] if self.mode == "auto" else [] if self.mode == "default" else [mode]
+        last = [] if self.mode == "auto" else [fence]
+        return [(f"class:{style}", text) for text, style in (*first, *usual, *last) if text]
 
     def _mode(self) -> str:
         glyphs = self.theme.glyphs

@@ -110,6 +110,7 @@ class Talk:
         except KcodeError as error:
             self._scroll.note(str(error), "red")
         self._feed.status.mode = self._conversation.mode
+        self.after()
 
     async def run(self) -> None:
         """Do what was sent, one after the other, for ever."""
