@@ -1,7 +1,11 @@
 """/permissions."""
 
+from collections.abc import Iterator
+from typing import cast
+
 from kcode.types.command import Command, CommandContext, CommandResult
 from kcode.types.errors import ConfigError
+from kcode.types.model import JsonObject
 
 USAGE = "`/permissions`, `/permissions check COMMAND`, or `/permissions allow|ask|deny RULE`"
 
@@ -12,8 +16,7 @@ async def run(context: CommandContext, arguments: str) -> CommandResult:
     if not verb:
         return CommandResult(_rules(context))
     if verb == "check" and rest.strip():
-        verdict = context.explain(rest.strip())
-        return CommandResult("\n".join(f"- {name}: {value}" for name, value in verdict.items() if value))
+        return CommandResult("\n".join(_explanation(context.explain(rest.strip()))))
     if verb in {"allow", "ask", "deny"} and rest.strip():
         try:
             await context.add_rule(verb, rest.strip())
@@ -21,6 +24,18 @@ async def run(context: CommandContext, arguments: str) -> CommandResult:
             return CommandResult(str(error), is_error=True)
         return CommandResult(f"For this session: {verb} `{rest.strip()}`.")
     return CommandResult(f"Usage: {USAGE}.", is_error=True)
+
+
+def _explanation(verdict: JsonObject) -> Iterator[str]:
+    for name in ("decision", "reason", "part", "rule", "source"):
+        if verdict.get(name):
+            yield f"- {name}: {verdict[name]}"
+    parts = cast("list[dict[str, str]]", verdict.get("parts") or [])
+    if len(parts) > 1:
+        yield from (f"- {each['decision']}: {each['part']} ({each['reason']})" for each in parts)
+    offers = cast("list[str]", verdict.get("suggestions") or [])
+    if offers:
+        yield f"- offers: {', '.join(offers)}"
 
 
 def _rules(context: CommandContext) -> str:

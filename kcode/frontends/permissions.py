@@ -4,12 +4,14 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import cast
 
 from kcode.app.offline import offline_authorizer
 from kcode.config.options import Options
 from kcode.types.errors import ConfigError
+from kcode.types.model import JsonObject
 
 STATUS = {"allow": 0, "ask": 1, "deny": 1}
 
@@ -38,8 +40,20 @@ def run(options: Options, arguments: Sequence[str]) -> int:
     if flags.json:
         print(json.dumps(verdict, ensure_ascii=False))
     else:
-        for name in ("decision", "reason", "part", "rule", "source", "suggestions"):
-            value = verdict.get(name)
-            if value:
-                print(f"{name:<12}{', '.join(map(str, value)) if isinstance(value, list) else value}")
+        print("\n".join(_lines(verdict)))
     return STATUS[str(verdict["decision"])]
+
+
+def _lines(verdict: JsonObject) -> Iterator[str]:
+    """A name and a value on each line; where several parts ask, each of them after the one that decided."""
+    for name in ("decision", "reason", "part", "rule", "source"):
+        if verdict[name]:
+            yield f"{name:<12}{verdict[name]}"
+    parts = cast("list[dict[str, str]]", verdict["parts"])
+    if len(parts) > 1:
+        for each in parts:
+            verb = "denies" if each["decision"] == "deny" else "asks"
+            yield f"{verb:<12}{each['part']}  ({each['reason']})"
+    offers = cast("list[str]", verdict["suggestions"])
+    if offers:
+        yield f"{'offers':<12}{', '.join(offers)}"

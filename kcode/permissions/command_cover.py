@@ -24,6 +24,7 @@ _SECRET_NAME: Final = re.compile(
 _FILE_COMMANDS: Final = names("mkdir touch rm rmdir mv cp sed tee ln")
 _PLAIN_OPTIONS: Final = names("echo printf test [ [[ tail wc du date hostname")
 """Programs whose options do no harm when a file is named like one; those of a test are looked at by themselves."""
+_GIT_READS: Final = "no rule covers it, and a repository's configuration can make git run programs"
 _MORE_ARGUMENTS: Final = "further arguments are only known when it runs"
 
 
@@ -58,9 +59,8 @@ def cover(layer: Layer, context: Context) -> Cover:
     ):
         return Cover(Verdict("allow", "this mode accepts edits in the working directories", _text(words)))
     problem = problem or own or ""
-    return Cover(
-        problem=f"{_approval(words)}: {problem}" if problem else _approval(words), rule_helps=not problem
-    )
+    why = problem or (_GIT_READS if name == "git" and git_words.reads_only(words) else "")
+    return Cover(problem=f"{_approval(words)}: {why}" if why else _approval(words), rule_helps=not problem)
 
 
 def exact_rule(words: tuple[Word, ...], context: Context) -> Rule | None:

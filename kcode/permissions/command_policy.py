@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from kcode.permissions import git_words, modes, shell_tree
@@ -61,7 +62,14 @@ def decide_command(
         wider = rules.added("allow", [parse_rule(o) for o in offers])
         return decide_command(need, mode, wider, workspace, sandboxed=sandboxed, offer=False)
 
-    return _with_suggestions(verdict, verdicts, pending, recheck)
+    return replace(_with_suggestions(verdict, verdicts, pending, recheck), objections=_objections(verdicts))
+
+
+def _objections(verdicts: list[Verdict]) -> tuple[Verdict, ...]:
+    """Every verdict that stands in the way, each once; what is denied need not ask as well."""
+    denied = {v.part for v in verdicts if v.decision == "deny"}
+    against = (v for v in verdicts if v.decision == "deny" or (v.decision == "ask" and v.part not in denied))
+    return tuple(dict.fromkeys(against))
 
 
 def _with_suggestions(
@@ -85,7 +93,10 @@ def _second_opinion(verdict: Verdict, reading: Reading, text: str) -> Verdict:
         name for s in reading.steps for w in s.command.words[:1] for name in (w.raw, w.text, program(w))
     )
     reason = shell_tree.doubt(text, known)
-    return Verdict("ask", reason, text) if reason else verdict
+    if not reason:
+        return verdict
+    doubt = Verdict("ask", reason, text)
+    return replace(doubt, objections=(doubt,))
 
 
 def _forbidden_guesses(reading: Reading, rules: RuleSet) -> list[Verdict]:

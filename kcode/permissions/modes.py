@@ -1,5 +1,6 @@
 """What each permission mode settles by itself."""
 
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from kcode.permissions.verdict import Verdict
@@ -28,5 +29,5 @@ def finish(verdict: Verdict, mode: Mode) -> Verdict:
     """A mode that never asks turns asking into a refusal."""
     if mode == "dontAsk" and verdict.decision == "ask":
         reason = f"{verdict.reason}; this mode refuses instead of asking"
-        return Verdict("deny", reason, verdict.part, verdict.rule, verdict.source)
+        return replace(verdict, decision="deny", reason=reason, suggestions=())
     return verdict

@@ -47,7 +47,10 @@ def decide(
 def explain(
     command: str, mode: Mode, rules: RuleSet, workspace: Workspace, *, cwd: str = "", sandboxed: bool = False
 ) -> dict[str, Any]:
-    """The verdict on a shell command as plain data, for `kcode permissions check`."""
+    """The verdict on a shell command as plain data, for `kcode permissions check`.
+
+    `parts` holds every part that asks or is denied; the other keys are those of the part that decided.
+    """
     need = CommandNeed(command, Path(cwd or workspace.root))
     verdict = decide(need, mode, rules, workspace, sandboxed=sandboxed)
     return {
@@ -56,7 +59,18 @@ def explain(
         "part": verdict.part,
         "rule": verdict.rule or None,
         "source": verdict.source,
+        "parts": [_explained(each) for each in verdict.objections],
         "suggestions": list(verdict.suggestions),
+    }
+
+
+def _explained(objection: Verdict) -> dict[str, Any]:
+    return {
+        "decision": objection.decision,
+        "part": objection.part,
+        "reason": objection.reason,
+        "rule": objection.rule or None,
+        "source": objection.source,
     }
 
 

@@ -20,6 +20,7 @@ class Verdict:
         rule: the rule that decided, as written; empty where none did.
         source: where that rule was written, or "built-in".
         suggestions: rules that would allow the call from now on; empty where none safely could.
+        objections: every part of a command that asks or is denied, in the order it was read, each with its own reason.
     """
 
     decision: Outcome
@@ -28,6 +29,7 @@ class Verdict:
     rule: str = ""
     source: Source = "built-in"
     suggestions: tuple[str, ...] = ()
+    objections: tuple["Verdict", ...] = ()
 
     def suggesting(self, suggestions: tuple[str, ...]) -> "Verdict":
         """The same verdict with rules to offer."""

@@ -219,6 +219,38 @@ def test_an_explanation_is_plain_data() -> None:
     assert shown["source"] == "user"
 
 
+def test_an_explanation_names_every_part_that_asks_or_is_denied() -> None:
+    shown = explain("npm i && ls > out; FOO=1 make; curl x", "default", DENY_CURL, WORKSPACE)
+    assert shown["part"] == "curl x"
+    assert [(each["decision"], each["part"]) for each in shown["parts"]] == [
+        ("ask", "npm i"),
+        ("ask", "ls > out"),
+        ("ask", "make"),
+        ("ask", "FOO=1 make"),
+        ("deny", "curl x"),
+    ]
+    assert all(each["reason"] for each in shown["parts"])
+    assert shown["parts"][-1]["rule"] == "Bash(curl:*)"
+    assert explain("npm i; npm i; npm i", "default", DENY_CURL, WORKSPACE)["parts"] == [shown["parts"][0]]
+    refused = explain("npm i; npm x", "dontAsk", DENY_CURL, WORKSPACE)
+    assert (refused["decision"], len(refused["parts"]), refused["suggestions"]) == ("deny", 2, [])
+    assert explain("ls", "default", DENY_CURL, WORKSPACE)["parts"] == []
+
+
+@pytest.mark.parametrize(
+    "command", ["git status", "git log --oneline -5", "git diff", "git show HEAD", "git branch -a"]
+)
+def test_reading_git_asks_without_a_rule_says_why_and_offers_the_rule_that_settles_it(command: str) -> None:
+    verdict = verdict_on(command)
+    assert verdict.decision == "ask"
+    assert "configuration can make git run programs" in verdict.reason
+    assert verdict.suggestions == (f"Bash(git {command.split()[1]} *)",)
+    assert decision_on(command, parse_rules(allow=verdict.suggestions)) == "allow"
+    assert (
+        decision_on(f"git {command.split()[1]}", bash_rules(allow=[f"git {command.split()[1]}:*"])) == "allow"
+    )
+
+
 def test_rules_about_git_commands_hold_for_the_git_tool() -> None:
     rules = bash_rules(ask=["git commit:*"], deny=["git restore:*"], allow=["*"])
     assert decide(NamedNeed("Git", "restore"), "bypassPermissions", rules, WORKSPACE).decision == "deny"
