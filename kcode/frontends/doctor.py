@@ -166,7 +166,7 @@ def _sandbox() -> Check:
         return Check(
             "sandbox", "ok", f"{found.shown}: in the mode auto commands run unasked, fenced in by it"
         )
-    why = f" ({found.reason})" if found.level == "partial" else ""
+    why = f", since {found.reason}" if found.level == "partial" else ""
     return Check(
         "sandbox",
         "warning",
