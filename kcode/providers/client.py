@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 _KEEP = 60.0
 """Seconds that an unused connection is kept: beyond that, servers and routers drop them silently."""
 
+_LIST = 8 << 20
+"""Bytes of a list of models; what comes after them is not read."""
+_REFUSAL = 64 << 10
+"""Bytes of a refusal, as above."""
+_STREAMED = "/chat/completions"
 _OWN_HEADERS = frozenset(
     {"host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"}
 )
@@ -55,7 +60,7 @@ class Client:
         import openai
 
         stream = await (await self.opened()).post(
-            "/chat/completions",
+            _STREAMED,
             cast_to=object,
             content=body,
             options={"headers": {"Content-Type": "application/json"}},
@@ -97,7 +102,7 @@ class Client:
         http = openai.DefaultAsyncHttpxClient(
             timeout=timeout,
             limits=httpx2.Limits(max_connections=64, keepalive_expiry=_KEEP),
-            event_hooks={"request": [self._dress]},
+            event_hooks={"request": [self._dress], "response": [_bound]},
             # A proxy cannot reach this machine.
             mounts={f"all://{f'[{host}]' if ':' in host else host}": None}
             if is_loopback(connection.base_url)
@@ -134,3 +139,17 @@ class Client:
         if connection.api_key:
             request.headers["authorization"] = f"Bearer {connection.api_key.strip()}"
         request.headers.update(connection.headers)
+
+
+async def _bound(response: "httpx2.Response") -> None:
+    """Read what is not streamed up to a limit: a few kilobytes can unpack to gigabytes."""
+    if response.status_code < 300 and response.request.url.path.endswith(_STREAMED):
+        return
+    most = _LIST if response.is_success else _REFUSAL
+    content = bytearray()
+    async for part in response.aiter_bytes():
+        content += part
+        if len(content) > most:
+            break
+    await response.aclose()
+    response._content = bytes(content[:most])  # noqa: SLF001 - the library reads everything or nothing  # pyright: ignore[reportPrivateUsage]
