@@ -204,6 +204,11 @@ def _parser() -> Parser:
     add("--json", action="store_true", help="print kcode's own event log as it happens, a line each")
     add("--verbose", action="store_true", help="show every step; with -p on stderr")
     add("--model", metavar="ID", help="the model, as the endpoint names it")
+    add(
+        "--fallback-model",
+        metavar="NAME[,NAME]",
+        help='asked where the model cannot be had: "model" of the same endpoint, or "vendor:model"',
+    )
     add("--permission-mode", choices=MODES, help="who is asked before what")
     add("--dangerously-skip-permissions", action="store_true", help="the same as bypassPermissions")
     add(
@@ -267,6 +272,7 @@ def _options(flags: argparse.Namespace, prompt: str, cwd: "Path") -> "Options":
         cwd=cwd,
         prompt=prompt,
         model=flags.model,
+        fallback_models=_models(flags.fallback_model),
         permission_mode=mode,
         allowed_tools=_rules(flags.allowedTools, "--allowedTools"),
         disallowed_tools=_rules(flags.disallowedTools, "--disallowedTools"),
@@ -313,6 +319,19 @@ def _rules(given: "list[str] | None", flag: str) -> "tuple[str, ...]":
                 "If it belongs to the prompt, put the prompt first, or after --."
             )
     return tuple(rules)
+
+
+def _models(given: "str | None") -> "tuple[str, ...] | None":
+    """Read a list of models with commas; an empty one stands for no fall-back at all."""
+    if given is None:
+        return None
+    names = tuple(name.strip() for name in given.split(",") if name.strip())
+    for name in names:
+        if name.startswith("-") or name.endswith(":") or any(c.isspace() for c in name):
+            raise UsageError(
+                f"--fallback-model: {name!r} is no model. Write NAME or VENDOR:NAME, with commas between."
+            )
+    return names
 
 
 def _names(given: "list[str] | None") -> "tuple[str, ...] | None":

@@ -1,6 +1,7 @@
 """A conversation as front ends and commands use it: an agent, its log, its permissions and its place."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kcode import registry
 from kcode.app.aside import complete
@@ -121,7 +122,23 @@ class Conversation(View):
 
     async def set_model(self, model: str) -> ModelInfo:
         """Switch to another model."""
-        opened = await self._parts.open_model(model)
+        return await self._use(model)
+
+    async def set_effort(self, effort: str) -> None:
+        """Ask the model to think more or less from the next request on."""
+        parts = self._parts
+        before, parts.connection = parts.connection, replace(parts.connection, effort=effort)
+        try:
+            await self._use(self.model.id)
+        except BaseException:
+            parts.connection = before
+            raise
+
+    async def _use(self, model: str) -> ModelInfo:
+        if self.busy:
+            # The running turn holds on to its model's connection.
+            raise ConfigError(BUSY)
+        opened = await self._parts.open_model(model, self._parts.connection.effort)
         previous = self._agent.model
         await self._agent.use_model(opened)
         await previous.close()

@@ -1,5 +1,7 @@
 """Opening models: with what was learnt of their endpoints, and with others to fall back to."""
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,13 +15,17 @@ from kcode.config.options import Options
 from kcode.config.schema import Settings
 from kcode.config.vendors import VENDORS
 from kcode.providers.connect import list_models, open_model
+from kcode.providers.dialect import choose, target
 from kcode.providers.fallback import FallbackModel
 from kcode.providers.openai_chat import Hooks, OpenAIChat
 from kcode.providers.profile import Profile
 from kcode.providers.reading import Patience
 from kcode.types.connection import Connection
-from kcode.types.errors import ConfigError
+from kcode.types.errors import ConfigError, ModelError
 from kcode.types.model import JsonObject, Model, ModelInfo
+
+LISTING_SECONDS = 5.0
+"""How long a switch to another model waits for what the endpoint says of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +52,50 @@ class Models:
         self.offered.update((info.id, info) for info in found)
         return found
 
-    async def open(self, model: str, session: str) -> Model:
-        """Open a model of the endpoint, with the fall-backs that the settings name; "" for the newest one.
+    async def open(self, model: str, session: str, effort: str | None = None) -> Model:
+        """Open a model of the endpoint, with the fall-backs that were named; "" for the newest one.
+
+        `effort` is how much it is to think, in place of what the settings say.
 
         Raises:
             ConfigError: the settings cannot be used.
             ModelError: the endpoint was asked for its models and failed.
         """
-        first = await self._plain(replace(self.connection, model=model), session)
-        names = [name for name in self.settings.fallback_models if name != first.info.id]
+        effort = self.connection.effort if effort is None else effort
+        first = await self._plain(replace(self.connection, model=model, effort=effort), session)
+        named = self.options.fallback_models
+        others = self.settings.fallback_models if named is None else named
+        names = [name for name in others if name != first.info.id]
         if not names:
             return first
-        return FallbackModel(first, [partial(self._other, name, session) for name in names], self.tell)
+        return FallbackModel(
+            first, [partial(self._other, name, session, effort) for name in names], self.tell
+        )
 
-    async def _other(self, name: str, session: str) -> Model:
+    async def switch(self, model: str, session: str, effort: str | None = None) -> Model:
+        """Open another model in the middle of a conversation, with what the endpoint says of its window.
+
+        Raises:
+            ConfigError: the settings cannot be used.
+            ModelError: the endpoint was asked for its models and failed.
+        """
+        if model not in self.offered and not self.connection.window:
+            # An endpoint without a list, or one that is slow, is no reason not to switch.
+            with contextlib.suppress(ModelError, TimeoutError):
+                await asyncio.wait_for(self.list(), LISTING_SECONDS)
+        return await self.open(model, session, effort)
+
+    def thinking(self, model: str, effort: str) -> JsonObject:
+        """Return the fields by which a request of this endpoint asks for an effort; none where it takes none."""
+        where = target(replace(self.connection, model=model, effort=effort))
+        dialect = Profiles(self.home).of(self.connection.base_url, model).dialect(choose(where))
+        return {name: value for name, value in dialect.fields(where).items() if name not in dialect.without}
+
+    async def _other(self, name: str, session: str, effort: str) -> Model:
         """Open a model to fall back to: "model" of the same endpoint, or "vendor:model"."""
         vendor, colon, model = name.partition(":")
         if not colon or vendor not in VENDORS:
-            return await self._plain(replace(self.connection, model=name), session)
+            return await self._plain(replace(self.connection, model=name, effort=effort), session)
         settings = self.settings.model_copy(
             update={"vendor": vendor, "base_url": None, "api_key_helper": None, "headers": {}, "model": None}
         )
@@ -71,8 +103,9 @@ class Models:
         options = replace(self.options, model=model)
         found = resolve(options, settings, environ, Credentials(self.home, system_keyring()))
         if found is None:
-            raise ConfigError(f"fallbackModel {name!r}: there is no key for {VENDORS[vendor].label}.")
-        return await self._plain(found, session)
+            variable = VENDORS[vendor].variables[0]
+            raise ConfigError(f"{name}: there is no key for {VENDORS[vendor].label}; set {variable}.")
+        return await self._plain(replace(found, effort=effort), session)
 
     async def _plain(self, connection: Connection, session: str) -> OpenAIChat:
         model = await open_model(

@@ -42,7 +42,8 @@ class Parts:
     rewinding: Rewinding
     confinement: Confinement
     new_agent: Callable[[State | None], Agent]
-    open_model: Callable[[str], Awaitable[Model]]
+    open_model: Callable[[str, str | None], Awaitable[Model]]
+    thinking: Callable[[str, str], JsonObject]
     list_models: Callable[[], Awaitable[Sequence[ModelInfo]]]
     meter: Meter
     clock: Clock = field(default_factory=Clock)
@@ -91,6 +92,15 @@ class View:
     def connection(self) -> Connection:
         """Where the model is asked."""
         return self._parts.connection
+
+    @property
+    def effort(self) -> str:
+        """How much the model is asked to think; "" for what it does by itself."""
+        return self._parts.connection.effort
+
+    def thinking(self, effort: str) -> JsonObject:
+        """The fields by which the endpoint is asked for an effort."""
+        return self._parts.thinking(self.model.id, effort)
 
     @property
     def loaded(self) -> Loaded:

@@ -5,7 +5,7 @@ A key goes only to the host that it belongs to: that of a known vendor never to 
 
 import ipaddress
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
@@ -15,6 +15,7 @@ from kcode.config.vendors import DEFAULT, VENDORS, Vendor, vendor_of
 from kcode.types.connection import Connection
 from kcode.types.errors import ConfigError
 
+_OWN_KEY = "KCODE_API_KEY"
 _ENDINGS = ("/chat/completions", "/completions", "/responses", "/models")
 
 
@@ -25,6 +26,10 @@ class Keys(Protocol):
         """Return a vendor's key, "" if none is stored."""
         ...
 
+    def place(self, vendor: str) -> str:
+        """Say where it is stored, in words."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Found:
@@ -32,6 +37,7 @@ class _Found:
     source: str
     key: str = ""
     vendor: str = ""
+    key_source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,7 @@ class Resolver:
             temperature=self.settings.temperature,
             effort=self.settings.effort_level or "",
             headers=dict(self.settings.headers) if self._takes_headers(found) else {},
+            key_source=found.key_source if found.key else "",
         )
 
     def _get(self, name: str) -> str:
@@ -79,15 +86,22 @@ class Resolver:
         """What KCODE_BASE_URL, KCODE_API_KEY and the settings name."""
         key = self._get("KCODE_API_KEY")
         if url := self._get("KCODE_BASE_URL"):
-            return self._with_key(_Found(clean_url(url, "KCODE_BASE_URL"), "KCODE_BASE_URL", key))
+            return self._with_key(
+                _Found(clean_url(url, "KCODE_BASE_URL"), "KCODE_BASE_URL", key, "", _OWN_KEY)
+            )
         if url := self.settings.base_url:
-            return self._with_key(_Found(clean_url(url, "baseUrl"), "the settings' baseUrl", key))
+            address = clean_url(url, "baseUrl")
+            return self._with_key(_Found(address, "the settings' baseUrl", key, "", _OWN_KEY))
         if name := self.settings.vendor:
             vendor = _vendor(name)
-            found = self._with_key(_Found(vendor.base_url, f"the settings' vendor {name}", key, name))
+            if not key and name == "openai" and (own := self._openai()):
+                return own
+            found = self._with_key(
+                _Found(vendor.base_url, f"the settings' vendor {name}", key, name, _OWN_KEY)
+            )
             return found if found.key else None
         if key:
-            return _Found(VENDORS[DEFAULT].base_url, "KCODE_API_KEY", key, DEFAULT)
+            return _Found(VENDORS[DEFAULT].base_url, "KCODE_API_KEY", key, DEFAULT, _OWN_KEY)
         if self.settings.api_key_helper:
             return self._with_key(
                 _Found(VENDORS[DEFAULT].base_url, "the settings' apiKeyHelper", "", DEFAULT)
@@ -98,13 +112,14 @@ class Resolver:
         if found.key:
             return found
         if self.settings.api_key_helper and found.source != "KCODE_BASE_URL":
-            return _Found(found.base_url, found.source, self._helped(), found.vendor)
+            return replace(found, key=self._helped(), key_source="the settings' apiKeyHelper")
         vendor = VENDORS[found.vendor] if found.vendor else vendor_of(found.base_url)
         if vendor is not None:
-            key, _ = self._vendor_key(vendor)
+            key, source = self._vendor_key(vendor)
         else:
             key = self._get("OPENAI_API_KEY") if self._is_openai_address(found.base_url) else ""
-        return _Found(found.base_url, found.source, key, found.vendor)
+            source = "OPENAI_API_KEY"
+        return replace(found, key=key, key_source=source)
 
     def _helped(self) -> str:
         if self.run_helper is None:
@@ -117,7 +132,7 @@ class Resolver:
     def _vendor_key(self, vendor: Vendor) -> tuple[str, str]:
         """A vendor's key and where it came from; what was stored wins over variables."""
         if key := self.credentials.get(vendor.name):
-            return key, f"the stored key of {vendor.name}"
+            return key, self._place(vendor.name)
         if vendor.name == "openai" and not self._is_openai_address(vendor.base_url):
             # The key belongs to the address that OPENAI_BASE_URL names.
             return "", ""
@@ -126,8 +141,12 @@ class Resolver:
     def _stored(self) -> _Found | None:
         for vendor in VENDORS.values():
             if key := self.credentials.get(vendor.name):
-                return _Found(vendor.base_url, f"the stored key of {vendor.name}", key, vendor.name)
+                source = f"the stored key of {vendor.name}"
+                return _Found(vendor.base_url, source, key, vendor.name, self._place(vendor.name))
         return None
+
+    def _place(self, vendor: str) -> str:
+        return f"the stored key of {vendor} in {self.credentials.place(vendor)}"
 
     def _from_variables(self) -> _Found | None:
         for vendor in VENDORS.values():
@@ -137,14 +156,16 @@ class Resolver:
                 continue
             key, source = self._vendor_key(vendor)
             if key:
-                return _Found(vendor.base_url, source, key, vendor.name)
+                return _Found(vendor.base_url, source, key, vendor.name, source)
         return None
 
     def _openai(self) -> _Found | None:
         key = self._get("OPENAI_API_KEY")
         if url := self._get("OPENAI_BASE_URL"):
-            return _Found(clean_url(url, "OPENAI_BASE_URL"), "OPENAI_BASE_URL", key)
-        return _Found(VENDORS["openai"].base_url, "OPENAI_API_KEY", key, "openai") if key else None
+            return _Found(clean_url(url, "OPENAI_BASE_URL"), "OPENAI_BASE_URL", key, "", "OPENAI_API_KEY")
+        if not key:
+            return None
+        return _Found(VENDORS["openai"].base_url, "OPENAI_API_KEY", key, "openai", "OPENAI_API_KEY")
 
     def _is_openai_address(self, base_url: str) -> bool:
         """Whether OPENAI_API_KEY belongs to this address."""

@@ -55,15 +55,25 @@ class Credentials:
         Raises:
             ConfigError: the file is broken; the text names the place.
         """
-        if self._keyring is not None:
-            try:
-                if key := self._keyring.get_password(_SERVICE, vendor):
-                    return key
-            except Exception:  # noqa: BLE001, S110 - a locked or broken keyring counts as empty
-                pass
+        if key := self._in_keyring(vendor):
+            return key
         entry = self._read().get(vendor)
         key = cast("dict[str, Any]", entry).get("apiKey") if isinstance(entry, dict) else None
         return key if isinstance(key, str) else ""
+
+    def place(self, vendor: str) -> str:
+        """Say where a vendor's key is stored, in words; "" if nowhere. Raises ConfigError."""
+        if self._in_keyring(vendor):
+            return "the system's keyring"
+        return str(self.path) if self.get(vendor) else ""
+
+    def _in_keyring(self, vendor: str) -> str:
+        if self._keyring is None:
+            return ""
+        try:
+            return self._keyring.get_password(_SERVICE, vendor) or ""
+        except Exception:  # noqa: BLE001 - a locked or broken keyring counts as empty
+            return ""
 
     def set(self, vendor: str, key: str) -> str:
         """Keep a vendor's key and return where it is kept, in words.

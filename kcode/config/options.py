@@ -16,6 +16,8 @@ class Options:
     cwd: Path
     prompt: str = ""
     model: str | None = None
+    fallback_models: tuple[str, ...] | None = None
+    """Models to fall back to, in place of those that the settings name."""
     permission_mode: Mode | None = None
     allowed_tools: tuple[str, ...] = ()
     disallowed_tools: tuple[str, ...] = ()

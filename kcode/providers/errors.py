@@ -50,6 +50,12 @@ class RefusedError(ModelError):
         self.detail = detail
 
 
+_OTHER_KEYS = (
+    ("api.moonshot.ai", ": one made at platform.kimi.com (China) belongs to https://api.moonshot.cn/v1"),
+    ("api.moonshot.cn", ": one made at platform.kimi.ai belongs to https://api.moonshot.ai/v1"),
+    ("/coding", ": one made at platform.kimi.ai belongs to https://api.moonshot.ai/v1"),
+)
+"""Where a key that is refused may have been made for instead, by the address that refused it."""
 _CODES = ("code", "type", "status", "status_code")
 
 
@@ -198,13 +204,14 @@ def _message(kind: ModelErrorKind, status: int, said: Said, connection: Connecti
 def _refused_key(connection: Connection | None) -> str:
     if connection is not None and not connection.api_key:
         return "The server wants an API key, and none is set (export KCODE_API_KEY=<key>)"
-    source = f" (from {connection.source})" if connection is not None and connection.source else ""
-    refused = f"The server does not accept the API key{source}"
+    named = (connection.key_source or connection.source) if connection is not None else ""
+    refused = f"The server does not accept the API key{f' (from {named})' if named else ''}"
     if connection is not None and not KIMI.search(connection.base_url):
         return f"{refused}, which may be incomplete, or a key of another server"
+    others = next((hint for host, hint in _OTHER_KEYS if connection and host in connection.base_url), "")
     return (
         f"{refused}. Keys of api.moonshot.ai, api.moonshot.cn and the Kimi Code plan are different ones and do not "
-        "work for one another"
+        f"work for one another{others}"
     )
 
 

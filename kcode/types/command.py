@@ -171,6 +171,19 @@ class CommandContext(Protocol):
         """Switch to another model; raises ConfigError if it is not offered."""
         ...
 
+    @property
+    def effort(self) -> str:
+        """How much the model is asked to think: off, low, medium, high, max; "" for what it does by itself."""
+        ...
+
+    def thinking(self, effort: str) -> JsonObject:
+        """The fields by which the endpoint is asked for an effort; none where it takes none."""
+        ...
+
+    async def set_effort(self, effort: str) -> None:
+        """Ask the model to think more or less from now on; raises ConfigError and ModelError."""
+        ...
+
     async def set_mode(self, mode: Mode) -> None:
         """Change the permission mode."""
         ...

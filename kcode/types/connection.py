@@ -10,8 +10,8 @@ class Connection:
 
     `base_url` ends with its version part ("https://host/v1"). `model` is empty where the endpoint's newest
     suitable model is to be chosen from GET /models. `source` says in words where the settings came from
-    ("KCODE_BASE_URL", "~/.kcode/settings.json", "MOONSHOT_API_KEY", ...). `window` overrides what is known of
-    the model, in tokens.
+    ("KCODE_BASE_URL", "~/.kcode/settings.json", "MOONSHOT_API_KEY", ...), `key_source` where the key did.
+    `window` overrides what is known of the model, in tokens.
     """
 
     base_url: str
@@ -25,3 +25,4 @@ class Connection:
     effort: str = ""
     """How much the model is to think: off, low, medium, high, max; empty for what the endpoint does by itself."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    key_source: str = ""

@@ -22,6 +22,9 @@ class Stored:
     def get(self, vendor: str) -> str:
         return self._keys.get(vendor, "")
 
+    def place(self, vendor: str) -> str:
+        return "a safe" if vendor in self._keys else ""
+
 
 def connect(
     environ: Mapping[str, str] | None = None,
@@ -237,3 +240,47 @@ def test_three_lines_say_what_to_set() -> None:
     assert "MOONSHOT_API_KEY" in lines[0]
     assert "KCODE_BASE_URL" in lines[1]
     assert "OPENROUTER_API_KEY" in missing_text(Settings.model_validate({"vendor": "openrouter"}))
+
+
+@pytest.mark.parametrize(
+    ("environ", "settings", "keys", "source"),
+    [
+        ({"KCODE_BASE_URL": "http://h/v1", "KCODE_API_KEY": "k"}, {}, {}, "KCODE_API_KEY"),
+        (
+            {"KCODE_BASE_URL": "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY": "k"},
+            {},
+            {},
+            "MOONSHOT_API_KEY",
+        ),
+        ({"KCODE_BASE_URL": "https://api.moonshot.ai/v1", "KIMI_API_KEY": "k"}, {}, {}, "KIMI_API_KEY"),
+        (
+            {"KCODE_BASE_URL": "https://api.moonshot.ai/v1"},
+            {},
+            {"moonshot": "k"},
+            "the stored key of moonshot in a safe",
+        ),
+        ({"KCODE_BASE_URL": "http://h/v1"}, {}, {}, ""),
+        ({"KCODE_API_KEY": "k"}, {"baseUrl": "http://h/v1"}, {}, "KCODE_API_KEY"),
+        ({}, {"baseUrl": "http://h/v1", "apiKeyHelper": "print"}, {}, "the settings' apiKeyHelper"),
+        ({"MOONSHOT_API_KEY": "k"}, {"vendor": "moonshot-cn"}, {}, "MOONSHOT_API_KEY"),
+        ({}, {"vendor": "moonshot"}, {"moonshot": "k"}, "the stored key of moonshot in a safe"),
+        ({"MOONSHOT_API_KEY": "k"}, {}, {}, "MOONSHOT_API_KEY"),
+        ({}, {}, {"moonshot": "k"}, "the stored key of moonshot in a safe"),
+        ({"OPENAI_BASE_URL": "http://h/v1", "OPENAI_API_KEY": "k"}, {}, {}, "OPENAI_API_KEY"),
+        (
+            {"OPENAI_BASE_URL": "http://h/v1", "OPENAI_API_KEY": "k"},
+            {"vendor": "openai"},
+            {},
+            "OPENAI_API_KEY",
+        ),
+        ({"KCODE_API_KEY": "k"}, {}, {}, "KCODE_API_KEY"),
+    ],
+)
+def test_it_is_known_where_the_key_came_from(
+    environ: Mapping[str, str], settings: Mapping[str, Any], keys: Mapping[str, str], source: str
+):
+    found = resolve(
+        Options(cwd=Path()), Settings.model_validate(settings), environ, Stored(keys), lambda _: "k"
+    )
+    assert found is not None
+    assert (found.key_source, bool(found.api_key)) == (source, bool(source))

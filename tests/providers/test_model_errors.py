@@ -264,3 +264,20 @@ def test_a_refused_key_is_explained_for_the_server_that_refused_it():
     assert "moonshot" not in words("http://127.0.0.1:8000/v1", "sk-1")
     assert "from KCODE_BASE_URL" in words("http://127.0.0.1:8000/v1", "sk-1")
     assert "none is set (export KCODE_API_KEY" in words("http://127.0.0.1:8000/v1", "")
+
+
+@pytest.mark.parametrize(
+    ("url", "source", "other"),
+    [
+        ("https://api.moonshot.ai/v1", "MOONSHOT_API_KEY", "https://api.moonshot.cn/v1"),
+        ("https://api.moonshot.cn/v1", "the system's keyring", "https://api.moonshot.ai/v1"),
+        ("https://api.kimi.com/coding/v1", "KIMI_CODE_API_KEY", "https://api.moonshot.ai/v1"),
+    ],
+)
+def test_a_refused_key_is_named_by_its_own_source_and_where_it_may_belong(url: str, source: str, other: str):
+    where = Connection(url, "sk-1", source="KCODE_BASE_URL", key_source=source)
+    text = str(model_error(401, said("Invalid Authentication", ""), connection=where))
+    assert f"(from {source})" in text
+    assert "KCODE_BASE_URL" not in text
+    assert f"belongs to {other}" in text
+    assert "sk-1" not in text

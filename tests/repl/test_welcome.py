@@ -15,7 +15,7 @@ from kcode.config.vendors import VENDORS
 from kcode.frontends.repl.forms import Answer, Form
 from kcode.frontends.repl.welcome import Welcome
 from kcode.types.connection import Connection
-from kcode.types.errors import ModelError
+from kcode.types.errors import ConfigError, ModelError
 from kcode.types.model import ModelInfo
 
 
@@ -160,3 +160,62 @@ async def test_a_broken_address_is_asked_for_again(folder: Path) -> None:
     hello, notes = welcome(folder, person)
     assert not await hello.set_up()
     assert any("address" in note for note in notes)
+
+
+async def test_another_server_replaces_the_one_that_is_set_up_once_it_has_answered(folder: Path) -> None:
+    settings = folder.parent / "home" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text('{"baseUrl": "http://127.0.0.1:1/v1", "model": "gone", "theme": "dark"}')
+    person = Person(VENDORS["moonshot"].label, "wrong", "Choose again", None)
+    hello, _ = welcome(folder, person, ModelError("The key was refused.", kind="auth"))
+    assert not await hello.set_up(again=True)
+    assert "stays until the other one answers" in person.asked[0].body
+    assert json.loads(settings.read_text())["baseUrl"] == "http://127.0.0.1:1/v1"
+    hello, _ = welcome(folder, Person(VENDORS["moonshot"].label, "sk-new", "kimi-k2"), ["kimi-k2"])
+    assert await hello.set_up(again=True)
+    assert json.loads(settings.read_text()) == {"vendor": "moonshot", "model": "kimi-k2", "theme": "dark"}
+    hello, _ = welcome(folder, Person("Another = 127.0.0.1:8000", "No", "local"), ["local"])
+    assert await hello.set_up(again=True)
+    assert json.loads(settings.read_text()) == {
+        "baseUrl": "http://127.0.0.1:8000/v1",
+        "model": "local",
+        "theme": "dark",
+    }
+
+
+async def test_a_server_that_did_not_answer_holds_for_this_run_and_replaces_nothing(folder: Path) -> None:
+    settings = folder.parent / "home" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text('{"baseUrl": "http://127.0.0.1:1/v1"}')
+    person = Person("Another = 127.0.0.1:8000", "No", "Type a model", "mine")
+    hello, notes = welcome(folder, person, ModelError("No list.", kind="network"))
+    assert await hello.set_up(again=True)
+    assert json.loads(settings.read_text()) == {"baseUrl": "http://127.0.0.1:1/v1"}
+    assert (os.environ["KCODE_BASE_URL"], os.environ["KCODE_MODEL"]) == ("http://127.0.0.1:8000/v1", "mine")
+    assert any("replaces nothing" in note for note in notes)
+
+
+async def test_a_variable_that_would_win_over_the_choice_is_named_and_gives_way_for_this_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KCODE_BASE_URL", "http://127.0.0.1:1/v1")
+    person = Person("Another = 127.0.0.1:8000", "No", "local")
+    hello, notes = welcome(folder, person, ["local"])
+    assert await hello.set_up(again=True)
+    assert os.environ["KCODE_BASE_URL"] == "http://127.0.0.1:8000/v1"
+    assert any("Your shell sets KCODE_BASE_URL" in note for note in notes)
+
+
+async def test_a_server_that_is_gone_can_be_tried_again_exchanged_or_left(folder: Path) -> None:
+    gone = ModelError("The server could not be reached.", kind="network")
+    assert await welcome(folder, Person("Try again"))[0].after(gone)
+    assert not await welcome(folder, Person("Leave"))[0].after(gone)
+    assert not await welcome(folder, Person(None))[0].after(gone)
+    person = Person(
+        "Choose another server", None, "Choose another server", "Another = 127.0.0.1:8000", "No", "local"
+    )
+    assert await welcome(folder, person, ["local"])[0].after(gone)
+    assert "could not be reached" in person.asked[0].body
+    settings = Person("Leave")
+    assert not await welcome(folder, settings)[0].after(ConfigError("settings.json is broken"))
+    assert [choice.label for choice in settings.asked[0].choices] == ["Try again", "Leave"]

@@ -8,7 +8,6 @@ from kcode.frontends.repl.approve import Approver
 from kcode.frontends.repl.complete import CommandName
 from kcode.frontends.repl.conversation import Conversation, Opener
 from kcode.frontends.repl.feed import Feed
-from kcode.frontends.repl.forms import Choice, Form
 from kcode.frontends.repl.live import Live
 from kcode.frontends.repl.opening import default_opener, preload
 from kcode.frontends.repl.picker import pick
@@ -88,11 +87,7 @@ class Session:
                 if not await welcome.set_up():
                     return None
             except KcodeError as error:
-                form = Form(
-                    "kcode cannot start", (Choice("Try again"), Choice("Leave")), body=safe(str(error))
-                )
-                answer = await self._room.dialog.ask(form)
-                if answer is None or answer.picks == (1,):
+                if not await welcome.after(error):
                     self._scroll.note(str(error), "red")
                     return None
 

@@ -17,11 +17,13 @@ from kcode.frontends.repl.forms import Asker, Choice, Form
 from kcode.frontends.repl.render.canvas import one_line, safe
 from kcode.screen.sanitise import reveal
 from kcode.types.connection import Connection
-from kcode.types.errors import ConfigError, KcodeError
+from kcode.types.errors import ConfigError, KcodeError, ModelError
 from kcode.types.model import ModelInfo
 
 ListModels: TypeAlias = Callable[[Connection], Awaitable[Sequence[ModelInfo]]]
 Note: TypeAlias = Callable[[str], None]
+_WINNING = ("KCODE_BASE_URL", "KCODE_VENDOR", "KCODE_MODEL")
+"""Variables that win over what is kept."""
 FITS = 16
 """Lines about a folder's files that stand in the question itself; more of them stand above it."""
 LONGEST = 4000
@@ -69,10 +71,25 @@ class Welcome:
             self._note(str(error))
         return replace(options, trust=True)
 
-    async def set_up(self) -> bool:
-        """Ask for a model to work with, where none is set up; False if the person gives up."""
+    async def after(self, error: KcodeError) -> bool:
+        """Ask what to do where kcode cannot start; whether to try again, with another server perhaps."""
+        choices = [Choice("Try again"), Choice("Leave")]
+        if isinstance(error, ModelError):
+            choices.insert(1, Choice("Choose another server"))
         while True:
-            place = await self._place()
+            answer = await self._asker.ask(Form("kcode cannot start", tuple(choices), body=safe(str(error))))
+            if answer is None or choices[answer.picks[0]].label == "Leave":
+                return False
+            if answer.picks == (0,) or await self.set_up(again=True):
+                return True
+
+    async def set_up(self, *, again: bool = False) -> bool:
+        """Ask for a model to work with; False if the person gives up.
+
+        `again` says that one is set up and cannot be had: it stays set up until the new one has answered.
+        """
+        while True:
+            place = await self._place(again=again)
             if place is None:
                 return False
             vendor, address = place
@@ -80,19 +97,21 @@ class Welcome:
             if key is None:
                 continue
             connection = Connection(address, key, vendor=vendor)
-            model = await self._model(connection)
+            model, answered = await self._model(connection)
             if model:
-                self._keep(connection, model)
+                self._keep(connection, model, store=answered or not again)
                 return True
 
-    async def _place(self) -> tuple[str, str] | None:
+    async def _place(self, *, again: bool) -> tuple[str, str] | None:
         """Ask for a vendor; returns its name, "" for another server, and its address."""
         vendors = list(VENDORS.values())
         own = Choice("Another OpenAI-compatible server", words="Its address, like http://127.0.0.1:8000/v1:")
         form = Form(
             "Which server has the model you want to work with?",
             (*(Choice(v.label) for v in vendors), own),
-            body="Nothing is set up yet. This is asked once.",
+            body="What was set up stays until the other one answers."
+            if again
+            else "Nothing is set up yet. This is asked once.",
         )
         while True:
             answer = await self._asker.ask(form)
@@ -117,8 +136,8 @@ class Welcome:
         answer = await self._asker.ask(Form(f"API key of {label}", line="Key (not shown):", hidden=True))
         return answer.words if answer else None
 
-    async def _model(self, connection: Connection) -> str:
-        """Ask for one of the models that the server offers; "" to choose another server."""
+    async def _model(self, connection: Connection) -> tuple[str, bool]:
+        """Ask for one of the models that the server offers, "" to choose another server; and whether it answered."""
         self._note("Asking for the list of models.")
         offered: Sequence[ModelInfo] = ()
         try:
@@ -130,22 +149,31 @@ class Welcome:
             )
             answer = await self._asker.ask(form)
             if answer is None or answer.picks == (0,):
-                return ""
+                return "", False
         if not offered:
             answer = await self._asker.ask(Form("Which model?", line="Its name:"))
-            return answer.words if answer else ""
+            return (answer.words if answer else ""), False
         choices = tuple(Choice(one_line(m.id, 70), f"{m.window // 1000}k window") for m in offered)
         answer = await self._asker.ask(Form("Which model?", choices, filtering=True))
-        return offered[answer.picks[0]].id if answer else ""
+        return (offered[answer.picks[0]].id if answer else ""), True
 
-    def _keep(self, connection: Connection, model: str) -> None:
+    def _keep(self, connection: Connection, model: str, *, store: bool) -> None:
         """Store what was chosen; where that is not possible it holds for this run."""
         try:
-            kept = self._store(connection, model)
+            kept = store and self._store(connection, model)
         except ConfigError as error:
             self._note(f"{error} What you chose holds until you leave.")
             kept = False
-        if not kept:
+        if not store:
+            self._note(
+                "The server has not answered yet: what you chose holds until you leave, and replaces nothing."
+            )
+        overridden = next((name for name in _WINNING if os.environ.get(name)), "")
+        if kept and overridden:
+            self._note(f"Your shell sets {overridden}, which wins over what is kept: take it out there.")
+        if not kept or overridden:
+            os.environ.pop("KCODE_VENDOR", None)
+            os.environ.pop("KCODE_API_KEY", None)
             os.environ["KCODE_BASE_URL"] = connection.base_url
             os.environ["KCODE_MODEL"] = model
             if connection.api_key:
@@ -159,9 +187,11 @@ class Welcome:
         if connection.vendor:
             where = Credentials(self._home).set(connection.vendor, connection.api_key)
             set_value(settings, "vendor", connection.vendor)
+            set_value(settings, "baseUrl", None)
             self._note(f"The key is kept in {where}.")
         else:
             set_value(settings, "baseUrl", connection.base_url)
+            set_value(settings, "vendor", None)
         set_value(settings, "model", model)
         self._note(f"{one_line(model, 70)} at {one_line(connection.base_url)} is kept in {settings}.")
         if connection.api_key and not connection.vendor:
