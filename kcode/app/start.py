@@ -331,9 +331,11 @@ def _tools(authorizer: Authorizer, wanted: Collection[str] | None, window: int) 
 
 
 def _redactor(connection: Connection) -> Callable[[str], str]:
-    key = connection.api_key
+    secrets = sorted(connection.secrets, key=len, reverse=True)
 
     def redact(text: str) -> str:
-        return text.replace(key, "[key]") if len(key) >= 8 else text
+        for secret in secrets:
+            text = text.replace(secret, "[key]")
+        return text
 
     return redact

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -124,8 +125,23 @@ class Credentials:
         return ""
 
     def _read(self) -> dict[str, Any]:
-        found = read_object(self.path) if self.path else None
+        if self.path is None:
+            return {}
+        self._refuse_foreign(self.path)
+        found = read_object(self.path)
         return found[0] if found else {}
+
+    def _refuse_foreign(self, path: Path) -> None:
+        try:
+            found = path.lstat()
+        except OSError:
+            return
+        if stat.S_ISLNK(found.st_mode):
+            raise ConfigError(
+                f"{path} is a link, so no key is taken from it or kept in it. Put the file itself there."
+            )
+        if found.st_uid not in {os.geteuid(), 0}:
+            raise ConfigError(f"{path} belongs to another user, so no key is taken from it. Remove it.")
 
     def _write(self, data: dict[str, Any]) -> None:
         if self.path is None or not self._writable:

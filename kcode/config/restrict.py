@@ -23,13 +23,19 @@ _PROJECT_KEYS = {
     "passEnv": "which secrets commands get",
 }
 _PROJECT_ENV = re.compile(
-    r"(?:KCODE|LD|DYLD|PYTHON|GIT|NPM_CONFIG|PIP|UV|BASH_FUNC)_.*|PYTHON.*|.*_BASE_URL|.*_PROXY|.*_API_KEY|PATH|"
+    r"(?:KCODE|LD|DYLD|PYTHON|GIT|SSH|NPM_CONFIG|PIP|UV|GEM|BUNDLE|LUA|PHP|MALLOC|BASH_FUNC)_.*|PYTHON.*|PATH|"
+    r".*_(?:BASE_URL|API_BASE|ENDPOINT_URL|PROXY|API_KEY|TOKEN)|"
+    r"CDPATH|FPATH|ZDOTDIR|GLOBIGNORE|INPUTRC|HISTFILE|HOSTALIASES|LOCPATH|GLIBC_TUNABLES|TMP|TEMP|TERMINFO.*|"
+    r"(?:GREP|TAR|LS|LESS)_OPTIONS|LESS|RIPGREP_CONFIG_PATH|CURL_HOME|WGETRC|HGRCPATH|.*_(?:SSH|RSH|ASKPASS|OPTS)|"
+    r"RUSTC|RUSTFLAGS|CC|CXX|LDFLAGS|MAKEFILES|GO(?:FLAGS|PROXY|PATH|ROOT|ENV)|PHPRC|PYTEST_(?:ADDOPTS|PLUGINS)|"
+    r"DOCKER_HOST|KUBECONFIG|AWS_(?:PROFILE|CONFIG_FILE|SHARED_CREDENTIALS_FILE)|JULIA_LOAD_PATH|NIX_PATH|CMAKE_(?:PREFIX_PATH|TOOLCHAIN_FILE|.*COMPILER.*)|"
     r"BASH_ENV|ENV|BASHOPTS|SHELLOPTS|SHELL|IFS|PS4|PROMPT_COMMAND|HOME|XDG_.*|TMPDIR|NODE_OPTIONS|NODE_PATH|"
     r"PERL5OPT|PERL5LIB|PERL5DB|RUBYOPT|RUBYLIB|JAVA_TOOL_OPTIONS|_JAVA_OPTIONS|JDK_JAVA_OPTIONS|"
     r"CLASSPATH|EDITOR|VISUAL|PAGER|MANPAGER|LESSOPEN|LESSCLOSE|BROWSER|SSH_ASKPASS|SSL_CERT_.*|"
     r"REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|RUSTC_WRAPPER|CARGO_.*|MAKEFLAGS|GCONV_PATH|OPENSSL_CONF",
     re.IGNORECASE,
 )
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FREE_MODES = frozenset({"bypassPermissions", "auto"})
 _CLAUDE_KEYS = frozenset(
     {
@@ -83,7 +89,8 @@ def _without_env(data: dict[str, Any], refused: list[Refused]) -> dict[str, Any]
     if not isinstance(data.get("env"), dict):
         return data
     variables = cast("dict[str, Any]", data["env"])
-    bad = [name for name in variables if _PROJECT_ENV.fullmatch(name)]
+    # What is no name for every program may be one for some.
+    bad = [name for name in variables if not _VARIABLE.fullmatch(name) or _PROJECT_ENV.fullmatch(name)]
     refused += [
         Refused(("env", name), "a project's files cannot set this variable; set it in your own settings")
         for name in bad

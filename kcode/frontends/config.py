@@ -6,9 +6,11 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, cast
 
 from kcode.app.offline import offline_settings
 from kcode.config.options import Options
+from kcode.screen.redact import redact
 from kcode.types.errors import ConfigError
 
 HIDDEN = ("headers.", "env.")
@@ -31,7 +33,7 @@ def run(options: Options, arguments: Sequence[str]) -> int:
     for warning in loaded.warnings:
         print(f"kcode: {warning}", file=sys.stderr)
     rows = [
-        {"key": e.key, "value": "(set)" if e.key.startswith(HIDDEN) else e.value, "source": e.source}
+        {"key": e.key, "value": "(set)" if e.key.startswith(HIDDEN) else _shown(e.value), "source": e.source}
         for e in loaded.entries
     ]
     if flags.json:
@@ -42,3 +44,14 @@ def run(options: Options, arguments: Sequence[str]) -> int:
         for row in rows:
             print(f"{row['key']} = {json.dumps(row['value'], ensure_ascii=False)}    ({row['source']})")
     return 0
+
+
+def _shown(value: Any) -> Any:
+    """A value without what looks like a secret in it: a key in a helper's command, a password in an address."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list):
+        return [_shown(one) for one in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {name: _shown(one) for name, one in cast("dict[str, Any]", value).items()}
+    return value

@@ -16,19 +16,31 @@ _SECRET_WORDS = frozenset(
     {
         *("KEY", "APIKEY", "TOKEN", "SECRET", "SECRETS", "SECRETKEY", "ACCESSKEY"),
         *("PASSWORD", "PASSWORDS", "PASSWD", "PASSPHRASE", "CREDENTIAL", "CREDENTIALS", "CREDS"),
-        *("COOKIE", "COOKIES", "WEBHOOK", "WEBHOOKS", "AUTHORIZATION", "DSN"),
+        *("COOKIE", "COOKIES", "WEBHOOK", "WEBHOOKS", "AUTHORIZATION", "DSN", "JWT"),
+        *("AUTHTOKEN", "SSHPASS", "STOREPASS", "KEYPASS"),
     }
 )
-_SECRET_ENDS = frozenset({"AUTH", "PWD", "PAT"})
+_SECRET_ENDS = frozenset({"AUTH", "PWD", "PAT", "PASS", "PW"})
 """Words that tell of a secret only as the last of several: BASIC_AUTH, MYSQL_PWD; not PWD."""
 _SECRET_NAMES = frozenset(
-    {"DATABASE_URL", "PGPASSWORD", "SSHPASS", "CONNECTION_STRING", "GIT_CONFIG_PARAMETERS"}
+    {"DATABASE_URL", "PGPASSWORD", "CONNECTION_STRING", "GIT_CONFIG_PARAMETERS", "DOCKER_AUTH_CONFIG", "PASS"}
 )
+_SECRET_BEGINNINGS = ("BW_SESSION", "OP_SESSION")
 _NOT_SECRET = frozenset({"OLDPWD"})
 _ON_REQUEST = frozenset({"SSH_AUTH_SOCK", "SSH_AGENT_PID", "GPG_AGENT_INFO"})
 """Doors to a person's keys: passed only where the settings name them."""
 _WORD = re.compile(r"[A-Za-z]+|[0-9]+")
-_WITH_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
+_WITH_PASSWORD = re.compile(
+    r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@"
+    r"|[?&;](?:password|passwd|pwd|(?:access_?|auth_?)?token|api_?key|secret|(?:account|sharedaccess)key)=[^&;\s]",
+    re.IGNORECASE,
+)
+_TOKEN = re.compile(
+    r"sk-[\w-]{20,}|[sr]k_(?:live|test)_\w{16,}|gh[pousr]_\w{30,}|github_pat_\w{40,}|glpat-[\w-]{20,}"
+    r"|xox[abeoprs]-[\w-]{10,}|hf_\w{30,}|npm_\w{30,}|gsk_\w{40,}|AIza[\w-]{35}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}",
+    re.ASCII,
+)
+"""Values that are a secret whatever they are called."""
 _GIT_CONFIG = re.compile(r"GIT_CONFIG_(?:COUNT|(?:KEY|VALUE)_\d+)")
 """Settings handed to git; all of them or none, for git refuses to run with a part."""
 _GIT_SECRET = re.compile(r"extraheader|\.password|\.cookiefile|sslkey", re.IGNORECASE)
@@ -59,7 +71,7 @@ _DROPPED = frozenset(
         *("OLDPWD", "PWD", "SHLVL", "_", "__PYVENV_LAUNCHER__", MARK),
     }
 )
-_OWN = ("KCODE_",)
+_OWN = "KCODE_"
 
 
 def classify(name: str) -> Verdict:
@@ -76,6 +88,7 @@ def classify(name: str) -> Verdict:
     if (
         upper in _SECRET_NAMES
         or upper.endswith(("_DATABASE_URL", "_CONNECTION_STRING"))
+        or upper.startswith(_SECRET_BEGINNINGS)
         or not _SECRET_WORDS.isdisjoint(words)
         or (len(words) > 1 and words[-1] in _SECRET_ENDS and upper not in _NOT_SECRET)
         or any("PASSWORD" in word for word in words)
@@ -84,8 +97,15 @@ def classify(name: str) -> Verdict:
     return "keep"
 
 
-def holds_password(name: str, value: str) -> bool:
-    """Whether a variable holds an address with a password in it; proxies are needed and stay."""
+def is_own(name: str) -> bool:
+    """Whether a variable is kcode's own."""
+    return name.upper().startswith(_OWN)
+
+
+def holds_secret(name: str, value: str) -> bool:
+    """Whether a variable's value is a token, or an address with a password in it; proxies are needed and stay."""
+    if _TOKEN.fullmatch(value):
+        return True
     return "://" in value and not _PROXY.search(name) and _WITH_PASSWORD.search(value) is not None
 
 
@@ -99,11 +119,11 @@ def clean_environment(source: Mapping[str, str], pass_env: Collection[str] = ())
     kept = dict(_DEFAULTS)
     secret_in_git = any(n.startswith("GIT_CONFIG_KEY_") and _GIT_SECRET.search(v) for n, v in source.items())
     for name, value in source.items():
-        if name in _DROPPED or name.startswith(_OWN):
+        if name in _DROPPED or is_own(name):
             continue
         if secret_in_git and _GIT_CONFIG.fullmatch(name) and name not in pass_env:
             continue
-        if name in pass_env or (classify(name) == "keep" and not holds_password(name, value)):
+        if name in pass_env or (classify(name) == "keep" and not holds_secret(name, value)):
             kept[name] = value
     if "PATH" in kept:
         # A place like "." holds other programs in every folder, and those of a project in the project.

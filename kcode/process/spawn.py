@@ -17,6 +17,7 @@ from threading import Thread
 from typing import IO, TypeAlias
 
 from kcode.process import tree
+from kcode.process.conceal import conceal
 from kcode.process.environ import MARK, clean_environment
 from kcode.process.programs import located
 
@@ -127,6 +128,7 @@ def start(
         ValueError: an argument holds a NUL or an unpaired surrogate.
     """
     tree.adopt_orphans()
+    conceal()
     mark = os.urandom(8).hex()
     since = tree.ticks()
     program = located(argv[0], env.get("PATH", os.defpath), cwd)

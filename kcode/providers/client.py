@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 import kcode
 from kcode.providers.errors import model_error
 from kcode.providers.reach import is_loopback, unreachable
+from kcode.screen.redact import redact
 from kcode.types.connection import Connection
+from kcode.types.errors import ModelError
 
 if TYPE_CHECKING:
     import httpx2
@@ -82,13 +84,27 @@ class Client:
 
         if isinstance(error, openai.APIStatusError):
             response = error.response
-            return model_error(
-                response.status_code, response.text, response.headers, connection=self._connection
-            )
+            # Servers quote the key that they refuse.
+            body = redact(response.text, self._connection.secrets)
+            return model_error(response.status_code, body, response.headers, connection=self._connection)
         if not isinstance(error, (openai.OpenAIError, httpx2.HTTPError, OSError)):
             return error
         cause = error.__cause__ or error
-        return unreachable(self._connection.base_url, f"{type(cause).__name__}: {cause}".rstrip(": "))
+        words = redact(f"{type(cause).__name__}: {cause}", self._connection.secrets)
+        return unreachable(self._connection.base_url, words.rstrip(": "))
+
+    def discreet(self, error: ModelError) -> ModelError:
+        """Return an error whose words hold no secret, also where the server quoted one in the middle of a stream."""
+        words = redact(str(error), self._connection.secrets)
+        if words == str(error):
+            return error
+        return ModelError(
+            words,
+            kind=error.kind,
+            status=error.status,
+            retry_after=error.retry_after,
+            window=error.window,
+        )
 
     def _open(self) -> "openai.AsyncOpenAI":
         preload()

@@ -24,6 +24,8 @@ _TOKENS = re.compile(
     r"|\bkey-[0-9a-f]{32}\b"
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"
     r"|\bAGE-SECRET-KEY-1[A-Z0-9]{50,}"
+    r"|\b(?:gsk|r8|figd|lin_api|dckr_pat)_[A-Za-z0-9_-]{24,}"
+    r"|\b(?:tvly|pplx|xai)-[A-Za-z0-9-]{24,}"
     r"|https://hooks\.slack\.com/services/[A-Za-z0-9/_-]{20,}"
 )
 _SK = re.compile(r"\bsk-[A-Za-z0-9_-]{20,}")
@@ -81,6 +83,7 @@ _TOKEN_HINTS = (
         "hf_",
         "npm_",
     ),
+    *("gsk_", "r8_", "figd_", "lin_api_", "dckr_pat_", "tvly-", "pplx-", "xai-"),
     *("pypi-", "dop_v1_", "SG.", "key-", "eyJ", "AGE-SECRET-KEY-1", "hooks.slack.com"),
 )
 _ASSIGNED_HINTS = ("key", "token", "secret", "passw", "passph", "pwd", "credential", "cookie", "connection")
@@ -112,7 +115,7 @@ def redact(text: str, known: Collection[str] = ()) -> str:
         text = _URL_PASSWORD.sub(_keep_name, text)
     lower = text.lower()
     if "authorization" in lower or "bearer" in lower:
-        text = _AUTHORIZATION.sub(_keep_name, text)
+        text = _AUTHORIZATION.sub(_authorization, text)
     if any(hint in lower for hint in _ASSIGNED_HINTS):
         text = _ASSIGNED.sub(_assigned, text)
     return text
@@ -120,6 +123,12 @@ def redact(text: str, known: Collection[str] = ()) -> str:
 
 def _keep_name(match: re.Match[str]) -> str:
     return match[0] if match["secret"] in PLACEHOLDER else match["keep"] + PLACEHOLDER
+
+
+def _authorization(match: re.Match[str]) -> str:
+    # "Authorization: required" is a sentence.
+    word = match["secret"]
+    return match[0] if word.isalpha() and word.islower() and len(word) < 16 else _keep_name(match)
 
 
 def _assigned(match: re.Match[str]) -> str:

@@ -1,7 +1,15 @@
 """Which model is asked, where, with which key, and who said so."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+_SECRET_HEADER = re.compile(
+    r"(?:^|[-_])(?:api-?)?(?:key|token|secret|auth|authorization|cookie|password|credentials?)(?:$|[-_])",
+    re.IGNORECASE,
+)
+_SHORTEST = 8
+"""Characters from which on a secret is looked for in texts: a shorter one would be found by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +34,12 @@ class Connection:
     """How much the model is to think: off, low, medium, high, max; empty for what the endpoint does by itself."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     key_source: str = ""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be written down: the key, and headers named like one, also without their scheme ("Bearer")."""
+        values = [self.api_key.strip()]
+        for name, value in self.headers.items():
+            if _SECRET_HEADER.search(name):
+                values += [value.strip(), value.strip().rpartition(" ")[2]]
+        return tuple(dict.fromkeys(value for value in values if len(value) >= _SHORTEST))

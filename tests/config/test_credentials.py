@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,26 @@ def test_a_file_that_others_can_read_is_warned_of_and_mended_by_the_next_key(pla
     assert "chmod 600" in keys.warning()
     keys.set("moonshot", "k")
     assert (keys.warning(), path.stat().st_mode & 0o777) == ("", 0o600)
+
+
+def test_a_link_in_the_files_place_is_refused(places: Places, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.json"
+    elsewhere.write_text('{"moonshot": {"apiKey": "k"}}')
+    (places.user / ".kcode").mkdir(parents=True, exist_ok=True)
+    (places.user / ".kcode" / "credentials.json").symlink_to(elsewhere)
+    keys = Credentials(places.home)
+    for act in (lambda: keys.get("moonshot"), lambda: keys.set("moonshot", "new")):
+        with pytest.raises(ConfigError, match="is a link"):
+            act()
+    assert "new" not in elsewhere.read_text()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_of_another_user_is_refused(places: Places) -> None:
+    path = places.put("user/.kcode/credentials.json", {"moonshot": {"apiKey": "k"}})
+    os.chown(path, 65534, 65534)
+    with pytest.raises(ConfigError, match="another user"):
+        Credentials(places.home).get("moonshot")
 
 
 def test_a_broken_file_is_named_and_not_overwritten(places: Places) -> None:

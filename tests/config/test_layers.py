@@ -120,6 +120,110 @@ def test_a_trusted_project_still_cannot_decide_where_keys_go_and_what_runs(
     assert [entry.key for entry in loaded.entries] == ["language"]
 
 
+FOREIGN = [
+    *(
+        "PATH",
+        "Path",
+        "KCODE_MODEL",
+        "kcode_model",
+        "OPENAI_BASE_URL",
+        "openai_base_url",
+        "OPENAI_API_BASE",
+        "http_proxy",
+    ),
+    *(
+        "LD_PRELOAD",
+        "ld_preload",
+        "DYLD_INSERT_LIBRARIES",
+        "PYTHONPATH",
+        "PYTHONSTARTUP",
+        "GIT_SSH_COMMAND",
+        "GIT_DIR",
+    ),
+    *(
+        "BASH_ENV",
+        "ENV",
+        "IFS",
+        "PS4",
+        "CDPATH",
+        "HOME",
+        "XDG_CONFIG_HOME",
+        "NODE_OPTIONS",
+        "PERL5OPT",
+        "RUBYOPT",
+    ),
+    *(
+        "JAVA_TOOL_OPTIONS",
+        "MAVEN_OPTS",
+        "GLIBC_TUNABLES",
+        "LOCPATH",
+        "LESSOPEN",
+        "PAGER",
+        "RIPGREP_CONFIG_PATH",
+    ),
+    *(
+        "SSH_AUTH_SOCK",
+        "SVN_SSH",
+        "RSYNC_RSH",
+        "SUDO_ASKPASS",
+        "AWS_ENDPOINT_URL",
+        "ANTHROPIC_AUTH_TOKEN",
+        "GH_TOKEN",
+    ),
+    *(
+        "DOCKER_HOST",
+        "PYTEST_ADDOPTS",
+        "RUSTFLAGS",
+        "GOFLAGS",
+        "LUA_INIT",
+        "PHPRC",
+        "ZDOTDIR",
+        "BASH_FUNC_ls%%",
+    ),
+    *(
+        " PATH",
+        "PATH ",
+        "PATH=x",
+        "BASH_ENV\n",
+        "PATH\0",
+        "",
+        "\uff30\uff21\uff34\uff28",
+        "L\u200bD_PRELOAD",
+        "\u212aCODE_X",
+    ),
+]
+
+
+@pytest.mark.parametrize("file", [".kcode/settings.json", ".claude/settings.json"])
+def test_a_trusted_project_sets_no_variable_by_which_programs_find_others(places: Places, file: str) -> None:
+    places.put(f"project/{file}", {"env": {**dict.fromkeys(FOREIGN, "x"), "DEBUG": "1"}})
+    assert dict(places.load().settings.env) == {"DEBUG": "1"}
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["base_url", "baseURL", "BaseUrl", "baseurl", "baseUrl ", "\uff22aseUrl", "env.PATH", "Env", "pass_env"],
+)
+def test_other_spellings_of_what_a_project_may_not_say_are_no_way_round(
+    places: Places, spelling: str
+) -> None:
+    plain = places.load().settings
+    value = (
+        {"PATH": "/evil"}
+        if spelling == "Env"
+        else ["GH_TOKEN"]
+        if spelling == "pass_env"
+        else "http://evil/v1"
+    )
+    places.put("project/.kcode/settings.json", {spelling: value})
+    assert places.load().settings == plain
+
+
+def test_a_person_may_set_what_a_project_may_not(places: Places) -> None:
+    places.put("user/.kcode/settings.json", {"env": {"GIT_SSH_COMMAND": "ssh -4", "PYTHONPATH": "/own"}})
+    assert dict(places.load().settings.env) == {"GIT_SSH_COMMAND": "ssh -4", "PYTHONPATH": "/own"}
+
+
 def test_harmless_variables_of_a_project_are_taken(places: Places) -> None:
     places.put("project/.kcode/settings.json", {"env": {"DEBUG": "1", "NODE_ENV": "test"}})
     assert dict(places.load().settings.env) == {"DEBUG": "1", "NODE_ENV": "test"}

@@ -19,6 +19,37 @@ SECRET = [
         "MYSQL_PWD",
     ),
     *("STAGING_DATABASE_URL", "GPG_PASSPHRASE", "npm_config__authToken_TOKEN", "SENTRY_DSN", "GITLAB_PAT"),
+    *(
+        "openai_api_key",
+        "OPENAI_APIKEY",
+        "KEY",
+        "TOKEN",
+        "HF_TOKEN",
+        "DB_PASS",
+        "SMTP_PASS",
+        "LDAP_BIND_PW",
+        "JWT",
+    ),
+    *(
+        "NGROK_AUTHTOKEN",
+        "npm_config_//registry.example/:_authToken",
+        "BW_SESSION",
+        "OP_SESSION_my",
+        "STOREPASS",
+    ),
+    *(
+        "TF_VAR_db_password",
+        "TF_TOKEN_app_terraform_io",
+        "RAILS_MASTER_KEY",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    ),
+    *(
+        "DOCKER_AUTH_CONFIG",
+        "GCP_SA_KEY",
+        "HTTP_COOKIE",
+        "DISCORD_WEBHOOK",
+        "AZURE_STORAGE_CONNECTION_STRING",
+    ),
 ]
 HARMLESS = [
     *(
@@ -32,6 +63,33 @@ HARMLESS = [
         "COOKIECUTTER_HOME",
     ),
     *("XAUTHORITY", "PATHEXT", "HOTKEYS", "LC_ALL", "GIT_COMMITTER_NAME"),
+    *(
+        "KEYBOARD_LAYOUT",
+        "KEYTIMEOUT",
+        "AUTHOR",
+        "TOKENIZER",
+        "NUM_TOKENS",
+        "COMPASS",
+        "PASSAGE",
+        "BYPASS_CACHE",
+    ),
+    *(
+        "KEYCLOAK_HOST",
+        "PASSENGER_APP_ENV",
+        "SESSION_MANAGER",
+        "XDG_SESSION_ID",
+        "DESKTOP_SESSION",
+        "PATTERN",
+    ),
+    *(
+        "DBUS_SESSION_BUS_ADDRESS",
+        "AWS_PROFILE",
+        "KUBECONFIG",
+        "SSH_TTY",
+        "GITHUB_SHA",
+        "MONKEY",
+        "SECRETION",
+    ),
 ]
 
 
@@ -67,6 +125,43 @@ def test_an_address_with_a_password_in_it_is_a_secret_but_a_proxy_is_needed() ->
     assert "REDIS" not in env
     assert env["https_proxy"] == "http://me:pw@proxy:3128"
     assert env["SITE"] == "https://a/b"
+
+
+TOKENS = [
+    "sk-proj-AbCdEf0123456789AbCdEf0123456789",
+    f"ghp_{'a1' * 18}",
+    f"github_pat_{'a1' * 30}",
+    "glpat-AbCdEf0123456789AbCd",
+    "xoxb-111111111111-aaaaaaaaaaaa",
+    f"hf_{'aB' * 17}",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+    "jdbc:postgresql://host/db?user=me&password=hunter2",
+    "Endpoint=sb://x.example/;SharedAccessKey=abc",
+    "https://host/v1?api_key=abc",
+    "amqp://me:pw@host/x",
+]
+PLAIN = [
+    *(
+        "sk-learn",
+        "https://host/path?tab=keys",
+        "https://host/?passwordless=1",
+        "ghp_short",
+        "a://b@c",
+        "key=value",
+    ),
+    *("hf_hub", "file:///etc/passwd", "https://user@host/x"),
+]
+
+
+@pytest.mark.parametrize("value", TOKENS)
+def test_a_value_that_is_a_secret_is_kept_from_children_whatever_its_name(value: str) -> None:
+    assert "THING" not in clean_environment({"THING": value})
+    assert clean_environment({"THING": value}, ["THING"])["THING"] == value
+
+
+@pytest.mark.parametrize("value", PLAIN)
+def test_a_value_that_only_looks_like_one_is_passed_on(value: str) -> None:
+    assert clean_environment({"THING": value})["THING"] == value
 
 
 def test_settings_for_git_are_passed_on_as_a_whole() -> None:

@@ -23,6 +23,16 @@ SECRET = {
     "a quoted password": ('password = "hunter2x"', "hunter2x"),
     "a secret in a .env file": ("MY_CLIENT_SECRET=abc123def456ghi789", "abc123"),
     "a private key that was cut": ("-----BEGIN RSA PRIVATE KEY-----\nMIIE", "MIIE"),
+    "a key in an address": (f"https://h.example/v1?api_key={_RUN}", _RUN),
+    "a header of curl": (f"curl -H 'X-Api-Key: {_RUN}'", _RUN),
+    "a token of Groq": (f"gsk_{_RUN}", _RUN),
+    "a token of xAI": (f"xai-{_RUN}", _RUN),
+    "a token of Docker": (f"dckr_pat_{_RUN}", _RUN),
+    "a token of Slack": ("xoxp-123456789012-abcdefabcdef", "123456789012"),
+    "a token of Stripe": ("rk_test_4eC39HqLyjWDarjtT1zdp7dc", "4eC39HqLyj"),
+    "an account's key": (f"AccountKey={_RUN}==;", _RUN),
+    "a cookie": ("Cookie: sid=abcdef1234567890", "abcdef1234567890"),
+    "a value in YAML": ('DB_PASSWORD: "s3cr3tP@ss"', "s3cr3tP@ss"),
     "a token in JSON within JSON": ('{\\"refresh_token\\": \\"x\\"} sk-' + _RUN, _RUN),
 }
 
@@ -41,6 +51,17 @@ HARMLESS = [
     "max_tokens=32768 and total_tokens: 1234567890123",
     "self.password = config.password",
     'keyboard = "qwerty123"',
+    "Authorization: required",
+    "the bearer of news",
+    "token = tokenizer.next_token()",
+    'def log_in(token: str, password: str = ""):',
+    "API_KEY=your_api_key_here",
+    "password: <your password>",
+    "primary_key=user_id1",
+    "token_type: bearer",
+    "hf_hub and ghp_short and AKIA and eyJ are beginnings",
+    "-----BEGIN PUBLIC KEY-----\nMIIE\n-----END PUBLIC KEY-----",
+    "ssh://git@github.com/someone/project",
 ]
 
 
