@@ -57,7 +57,7 @@ def logs(place: Place) -> list[Path]:
     return [path for path in found if path.stat().st_size]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("group", range(ROUNDS // EACH))
 async def test_the_killed_program_is_resumed_with_a_legal_request(place: Place, group: int) -> None:
     place.environ["IS_SANDBOX"] = "1"
