@@ -100,7 +100,7 @@ def _set_aside(layer: Layer, name: str, rule: Rule, context: Context) -> str:
         unknown = next((w for w in words[1:] if not w.literal or _could_be_option(w, name)), None)
         if unknown:
             return f"'{unknown.raw}' is only known when the command runs"
-    leaked = _leaks(words, name)
+    leaked = _leaks(words, name) or _unreadable(_shown(words, name), name, context)
     paths = (
         (w for w in readers.paths_read(words, name) if not names_word(rule, w))
         if reading or name == "git"
@@ -121,6 +121,15 @@ def _leaks(words: tuple[Word, ...], name: str) -> str:
     return f"'${shown}' may hold a secret" if shown else ""
 
 
+def _shown(words: tuple[Word, ...], name: str) -> list[Word]:
+    """The words by which a command that opens no file still shows which files there are."""
+    if name in {"echo", "printf"}:
+        return [w for w in words[1:] if w.glob or w.tilde]
+    if name in {"test", "[", "[["}:
+        return [w for w in words[1:] if w.glob or w.tilde or "/" in w.text]
+    return []
+
+
 def _built_in(layer: Layer, name: str, context: Context) -> str | None:
     """Why a command on the built-in list does not run by itself; "" where it does, None where it is not on it."""
     words = layer.words
@@ -135,12 +144,7 @@ def _built_in(layer: Layer, name: str, context: Context) -> str | None:
         return leaked
     if unsure := next((w for w in words[1:] if _could_be_option(w, name)), None):
         return f"'{unsure.raw}' is only known when the command runs"
-    known = readers.paths_read(words, name)
-    if name in {"echo", "printf", "test", "[", "[["}:
-        known = [
-            w for w in words[1:] if w.glob or w.tilde or (name not in {"echo", "printf"} and "/" in w.text)
-        ]
-    return _unreadable(known, name, context)
+    return _unreadable(_shown(words, name) or readers.paths_read(words, name), name, context)
 
 
 def _cd(words: tuple[Word, ...], context: Context) -> str:
@@ -190,9 +194,12 @@ def secret_pattern(word: Word) -> bool:
 
 
 def _fixed_part(path: str) -> str:
-    """The folder in which a pattern begins to vary; `..` behind a wildcard can lead anywhere, so it stays."""
+    """The folder in which a pattern begins to vary; `..` behind a wildcard can lead anywhere.
+
+    `.*/` means `../` as well to a bash before 5.2.
+    """
     head = re.split(r"[*?\[]", path, maxsplit=1)[0]
-    if "/.." in path[len(head) :]:
+    if "/.." in path[len(head) :] or re.search(r"/\.[*?\[][^/]*/", path):
         return "/"
     return head.rpartition("/")[0] or "/"
 
@@ -240,5 +247,7 @@ def _sed_inside(words: tuple[Word, ...], context: Context) -> bool:
     if place is None:
         return False
     rest = words[:place] + words[place + 1 :]
+    if any(_could_be_option(w, "sed") for w in rest[1:]):
+        return False
     files = readers.paths_read(rest, "sed")
     return not flags.unsafe(rest, "sed") and bool(files) and all(_may("edit", w, context) for w in files)

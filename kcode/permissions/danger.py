@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kcode.permissions import git_words
-from kcode.permissions.paths import Place, Workspace, inside, locate, protected
+from kcode.permissions.paths import Place, Workspace, free_device, inside, locate, protected
 from kcode.permissions.shell_script import Word, names
 from kcode.permissions.wrapper_shapes import program
 
@@ -70,6 +70,7 @@ _DATABASE_LOSS: Final = re.compile(
 _DELETING: Final = names("rm rmdir unlink shred srm trash trash-put del")
 _CHANGING: Final = names("chmod chown chgrp setfacl chattr")
 _PLACING: Final = names("mv cp ln tee touch mkdir truncate install rsync sed dd")
+_DEVICE: Final = re.compile(r"/dev/(?!shm/|fd/|tty$)")
 _EXPANDING_HOME: Final = re.compile(r"\$(HOME|\{HOME\})(?=/|$)")
 
 
@@ -131,7 +132,8 @@ def _processes(words: Words, name: str, _workspace: Workspace, _cwds: tuple[str,
     if name == "kill" and ("-1" in texts[1:] or texts == ["-1"] or (texts[:1] == ["--"] and "-1" in texts)):
         return Danger("'kill -1' ends all of your processes", hard=True)
     if name == "killall5" or (
-        name in {"killall", "pkill"} and any(t in {"-u", "--user", "-U"} or ".*" in t for t in texts)
+        name in {"killall", "pkill"}
+        and any(t in {"-u", "--user", "-U"} or ".*" in t or t == "." for t in texts)
     ):
         return Danger(f"'{name}' ends processes of other programs")
     return None
@@ -232,6 +234,8 @@ def _touches_protected(operands: list[Word], workspace: Workspace, cwds: tuple[s
         text = spelled_out(word, workspace)
         if text is None:
             continue
+        if _DEVICE.match(text) and not free_device(text):
+            return Danger(f"'{word.raw}' is a device", hard=True)
         for cwd in cwds:
             if name := protected(locate(workspace.absolute(text, cwd), workspace), workspace):
                 return Danger(f"'{word.raw}' is protected ({name})", hard=True)

@@ -46,7 +46,7 @@ def _flags(
 
 
 _TABLE: Final = {
-    "rg": _flags("z", "ABCEMTdefgjmrt", "--pre --hostname-bin --search-zip"),
+    "rg": _flags("zL", "ABCEMTdefgjmrt", "--pre --hostname-bin --search-zip --follow"),
     "sort": _flags("oT", "kSt", "--output --compress-program --temporary-directory --files0-from"),
     "find": _flags(words="-exec -execdir -ok -okdir -delete -fprint -fprint0 -fprintf -fls -files0-from"),
     "fd": _flags("xX", "tedEgcjS", "--exec --exec-batch"),
@@ -80,6 +80,9 @@ _TABLE: Final = {
 
 def unsafe(words: tuple[Word, ...], name: str) -> Unsafe:
     """The words of a command (by its program's `name`) that set a rule aside, each with the reason."""
+    if name.startswith("python") and len(words) > 4 and [w.text for w in words[1:3]] == ["-m", "json.tool"]:
+        operands = [w for w in words[3:] if not w.text.startswith("-")]
+        return [(w, WRITES) for w in operands[1:2]]
     if special := _SPECIAL.get(name):
         return special(words)
     table = _TABLE.get(name)
@@ -195,7 +198,9 @@ def _tar(words: tuple[Word, ...]) -> Unsafe:
 def _second_operand_is_output(words: tuple[Word, ...]) -> Unsafe:
     values = _OUTPUT_VALUES[words[0].text.rpartition("/")[2]]
     operands = [
-        w for i, w in enumerate(words) if i and not w.text.startswith("-") and words[i - 1].text not in values
+        w
+        for i, w in enumerate(words)
+        if i and (not w.text.startswith("-") or w.text == "-") and words[i - 1].text not in values
     ]
     several = [w for w in operands if w.glob] or operands[1:]
     return [(several[0], WRITES)] if several else []
@@ -210,7 +215,12 @@ def _xxd(words: tuple[Word, ...]) -> Unsafe:
 
 def _jq(words: tuple[Word, ...]) -> Unsafe:
     leaking = re.compile(r"\benv\b|\$ENV|\binclude\b|\bimport\b|\binput_filename\b")
-    return [(w, "shows the environment or loads code") for w in words[1:] if leaking.search(w.text)]
+    loading = re.compile(r"-[a-zA-Z]*[fL].*|--from-file.*|--library-path.*")
+    return [
+        (w, "shows the environment or loads code")
+        for w in words[1:]
+        if leaking.search(w.text) or loading.fullmatch(w.text)
+    ]
 
 
 def _printf(words: tuple[Word, ...]) -> Unsafe:

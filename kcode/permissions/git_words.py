@@ -4,6 +4,7 @@ A repository's own configuration can name programs for many git commands; that i
 hardens every git it starts. Here only what the command line itself asks for counts.
 """
 
+import itertools
 import re
 from typing import Final
 
@@ -104,6 +105,10 @@ def unsafe(words: tuple[Word, ...]) -> list[tuple[Word, str]]:
     if subcommand in _RUNS_PROGRAMS:
         found.append((rest[0], "can run other programs"))
     found += [(w, reason) for w in rest[1:] if (reason := _flagged(subcommand, w.text))]
+    asked = itertools.pairwise(rest)
+    found += [
+        (w, "runs gpg") for before, w in asked if before.text in {"--format", "--pretty"} and "%G" in w.text
+    ]
     return found + _writes(subcommand, rest)
 
 

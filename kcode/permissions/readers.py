@@ -4,6 +4,7 @@ The built-in list is short on purpose. What is not on it needs a rule or a perso
 version), because a repository's configuration can make even `git status` run a program.
 """
 
+import itertools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ _UNVALUED: Final = names(
 _PAGERS: Final = names("less more bat batcat view zcat zgrep bzcat xzcat zless hd")
 _OPENERS: Final = names(
     "vi vim nvim nano emacs code source . open xdg-open gzip bzip2 xz zip split csplit cp mv ln dd"
-    " tar scp rsync install tee openssl gpg age pr iconv dos2unix python"
+    " tar unzip scp rsync install tee openssl gpg age pr iconv dos2unix python"
     " python3 node ruby perl php sh bash zsh curl wget"
 )
 _READERS: Final = {
@@ -186,18 +187,16 @@ def _of(option: str, known: Reader) -> str:
     return "value" if option in known.values else ""
 
 
+_FIND_FILES: Final = re.compile(r"-[ac]?newer|-newer[aBcm][aBcm]|-samefile|-files0-from")
+
+
 def _find_starts(words: tuple[Word, ...]) -> list[Word]:
-    found: list[Word] = []
-    for place, word in enumerate(words[1:], 1):
-        before = words[place - 1].text
-        if before in {"-newer", "-anewer", "-cnewer", "-samefile", "-files0-from"}:
-            found.append(word)
+    """Where a search begins, and the files that it compares with."""
+    found = [w for before, w in itertools.pairwise(words) if _FIND_FILES.fullmatch(before.text)]
+    for before, word in itertools.pairwise(words):
+        if before.text == "-D" or re.fullmatch(r"-[LPHD]|-O\d*", word.text):
+            continue
         if word.text.startswith(("-", "(", "!", ")")):
-            if word.text in {"-L", "-P", "-H"}:
-                continue
-            found += [
-                w for w in words[place:] if words[words.index(w) - 1].text in {"-samefile", "-files0-from"}
-            ]
             break
         found.append(word)
     return found
@@ -283,7 +282,8 @@ def _read(words: tuple[Word, ...]) -> str:
 
 def _version(words: tuple[Word, ...]) -> str | None:
     """Asked for its version alone, a program that takes no orders from the folder does nothing else."""
-    asked = len(words) == 2 and words[1].fixed and words[1].text in {"--version", "-V", "-version"}
+    short = {"python": "-V", "python3": "-V", "node": "-v"}.get(words[0].text)
+    asked = len(words) == 2 and words[1].fixed and words[1].text in {"--version", short}
     return "" if asked and words[0].text == words[0].raw else None
 
 

@@ -70,7 +70,7 @@ class Parser:
         self._text = text
         self._script = script
         self._depth = depth
-        self._position = position
+        self._position: int = position
         self._closing = closing
         self._words: list[Word] = []
         self._assignments: list[Assignment] = []
@@ -384,6 +384,10 @@ class Parser:
         self._position = found.end()
         self._skip_blanks()
         operator = found.group(2)
+        if operator in {"<&", ">&"} and self._text.startswith("-", self._position):
+            # The dash is a word of its own, whatever follows it.
+            self._position += 1
+            return True
         targets = self._read()
         if len(targets) != 1 or targets[0].raw.startswith("#"):
             self._script.note("a redirection has no single target", self._text, opaque=True, unread=True)

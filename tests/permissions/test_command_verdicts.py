@@ -277,11 +277,11 @@ def test_deep_wrapping_asks_and_hides_no_denied_command(wrapper: str) -> None:
     ],
 )
 def test_no_text_takes_long_to_judge(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert decision_on(text) != "allow"
     decision_on(text, WIDE)
     decision_on(text, bash_rules(), "bypassPermissions")
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_nothing_is_allowed_once_the_shell_itself_was_changed() -> None:
