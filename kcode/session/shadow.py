@@ -208,7 +208,12 @@ class Shadow:
 
         What was moved from a place that is kept stays in: its content is in the earlier tree.
         """
-        older = {os.fsdecode(name) for name in names if self._older(name, since.began - _COARSE)}
+        than = since.began - _COARSE
+        older = (
+            await asyncio.to_thread(self._older, names, than)
+            if len(names) > 200
+            else self._older(names, than)
+        )
         if not older:
             return
         known = tree_blobs((await self._git(["ls-tree", "-rz", since.tree])).stdout)
@@ -221,11 +226,14 @@ class Shadow:
             await self._update(["--force-remove"], revealed)
             await self._write_tree()
 
-    def _older(self, name: bytes, than: float) -> bool:
-        try:
-            return born(os.path.join(os.fsencode(self.top), name)) < than  # noqa: PTH118 - bytes
-        except OSError:
-            return False
+    def _older(self, names: Collection[bytes], than: float) -> Collection[str]:
+        """Return the files that have been there for longer, under whatever name."""
+        found: set[str] = set()
+        for name in names:
+            with contextlib.suppress(OSError):
+                if born(os.path.join(os.fsencode(self.top), name)) < than:  # noqa: PTH118 - bytes
+                    found.add(os.fsdecode(name))
+        return found
 
     @property
     def _scope(self) -> str:
