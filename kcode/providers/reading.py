@@ -57,6 +57,7 @@ class Reading:
         self._parts: list[bytes] = []
         self._ready = asyncio.Event()
         self._ended = False
+        self._heard = False
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -94,6 +95,7 @@ class Reading:
 
     def heard(self) -> None:
         """Say that an event came: comments that only keep the line alive do not count."""
+        self._heard = True
         self._deadline = asyncio.get_running_loop().time() + self._patience.between
 
     async def _read(self) -> None:
@@ -113,7 +115,7 @@ class Reading:
             self._ready.set()
 
     def _too_late(self) -> ModelError:
-        if self.started:
+        if self._heard:
             text = f"The model's response stopped: nothing came for {self._patience.between:.0f} seconds."
         else:
             text = f"The model did not begin to answer within {self._patience.first:.0f} seconds."
