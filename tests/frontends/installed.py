@@ -13,7 +13,7 @@ from typing import Any
 from kcode.providers.scripted_server import ScriptedServer
 
 KCODE = (sys.executable, "-m", "kcode")
-SECONDS = 60
+SECONDS = 110
 
 
 @dataclass

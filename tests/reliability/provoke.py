@@ -23,7 +23,7 @@ from kcode.types.events import MessageAdded
 from kcode.types.messages import AssistantMessage, ToolMessage
 from tests.repl.terminal import Terminal
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 """Seconds to wait for what must happen: machines that run tests are busy."""
 SESSION = "00000000-0000-4000-8000-000000000001"
 

@@ -65,7 +65,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder.resolve()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_a_hundred_sub_agents_run_a_few_at_a_time_and_one_that_fails_hurts_no_other(root: Path) -> None:
     crowd, before = Crowd(), handles()
     conversation = await open_conversation(Options(cwd=root), crowd, model=ScriptedModel([answer] * 400))
@@ -83,16 +83,16 @@ async def test_a_hundred_sub_agents_run_a_few_at_a_time_and_one_that_fails_hurts
     assert handles() <= before + 2
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(300)
 async def test_all_of_them_end_with_the_parent_and_leave_no_process(root: Path) -> None:
     crowd, before = Crowd(), len(asyncio.all_tasks())
     conversation = await open_conversation(Options(cwd=root), crowd, model=ScriptedModel([answer] * 400))
     turn = asyncio.create_task(conversation.prompt("start for long"))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(100):
         while len(processes(MARK)) < 10:
             await asyncio.sleep(0.02)
     conversation.cancel()
-    ended = await asyncio.wait_for(turn, 5)
+    ended = await asyncio.wait_for(turn, 20)
     assert ended.stop_reason == "cancelled"
     assert processes(MARK) == []
     results = [m for m in conversation.state.transcript if isinstance(m, ToolMessage)]

@@ -76,7 +76,7 @@ def test_a_turn_goes_on_after_ctrl_z_and_fg(tmp_path: Path) -> None:
         terminal.until(lambda: terminal.prompt_line == SIGN, "the prompt", PATIENCE)
 
 
-def status_of(terminal: Terminal, seconds: float = 10.0) -> int | None:
+def status_of(terminal: Terminal, seconds: float = 30.0) -> int | None:
     """Wait for the end of a program whose terminal is gone."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -105,7 +105,7 @@ def test_a_terminal_that_goes_away_ends_the_program_its_commands_and_keeps_the_l
             status = status_of(terminal)
         else:
             terminal.signal(signal.SIGHUP if how == "hup" else signal.SIGTERM)
-            status = terminal.wait_end(10.0)
+            status = terminal.wait_end(30.0)
         assert status == (143 if how == "term" else 129)
     assert processes(MARK) == []
     session = recorded(tmp_path)
