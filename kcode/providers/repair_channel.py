@@ -27,7 +27,7 @@ class Channel:
         buffer: what is not yet judged.
         place: where in Markdown the judged text ends.
         thinking: whether what comes is thinking.
-        promised: whether a call was begun, even if none came.
+        promised: whether the text ends with a call that was begun, even if none came.
         in_tools: whether we are among calls, where space means nothing.
         skip_space: whether the next words lose their leading space.
         length: how many characters of words came.
@@ -65,6 +65,8 @@ class Channel:
         if not text or (self.in_tools and text.isspace()):
             return
         self.skip_space = False
+        if not text.isspace():
+            self.promised = False
         self.place.move(text)
         self._at_word = text[-1].isalnum() or text[-1] in "_-"
         (self._thoughts if self.thinking else self._words).append(text)

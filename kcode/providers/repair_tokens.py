@@ -33,6 +33,8 @@ _LONGEST = max(map(len, TOKENS))
 _K2_ENDS = re.compile("|".join(map(re.escape, (*SECTION_BEGIN, *SECTION_END, CALL_BEGIN, CALL_END))))
 _HEADER_AND_BRACE = re.compile(r"\s*([\w.:-]+)\s*(?=\{)")
 _HEADER = re.compile(r"(?:functions\.)?[\w.-]+:\d+|functions\.[\w.-]+")
+_WORDS = re.compile(r"\S\s+\S")
+_VALUE_STARTS = "{[\"'`<"
 _JUNK = 60
 _DECODER = json.JSONDecoder(strict=False)
 CUT = "{"
@@ -115,6 +117,13 @@ def _read_call(body: str, start: int, *, final: bool) -> Step | None:
     end = _K2_ENDS.search(body, start)
     if begin >= 0 and (end is None or begin < end.start()):
         header, at = body[start:begin].strip(), begin + len(ARGUMENTS_BEGIN)
+        if not header or _WORDS.search(header):
+            value = body[at:].lstrip()
+            if not value and not final:
+                return None
+            if value and value[0] not in _VALUE_STARTS:
+                # Somebody writes about the token.
+                return Step(at, text=body[start:begin], inside=False)
     else:
         brace = _HEADER_AND_BRACE.match(body, start)
         if brace is None:
@@ -130,7 +139,7 @@ def _read_headless(body: str, start: int, end: re.Match[str] | None, *, final: b
         return None
     length = len(body) if end is None else end.start()
     words = body[start:length]
-    if start or _HEADER.fullmatch(words.strip()):
+    if (start and not _WORDS.search(words.strip())) or _HEADER.fullmatch(words.strip()):
         return Step(length, Leak(without_partial(words).strip(), CUT))
     return Step(length, text=words, inside=end is not None)
 

@@ -274,3 +274,19 @@ def test_a_call_that_was_begun_and_never_came_counts_as_announced(begun: str):
     assert [r.detail for r in message.repairs if r.kind == "finish"] == [
         "tool_calls->stop"
     ] or message.tool_calls
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        (f"The token {AB} comes first.", "The token  comes first."),
+        (f"The token {CB} starts a call.", "The token  starts a call."),
+        (f"The token {SB} starts a section.", "The token starts a section."),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 10_000])
+def test_words_about_a_token_lose_the_token_alone(text: str, clean: str, size: int):
+    message, shown = received(text, size=size)
+    assert message is not None
+    assert (message.tool_calls, message.text, shown) == ((), clean, clean)
+    assert not [r for r in message.repairs if r.kind == "finish"]
