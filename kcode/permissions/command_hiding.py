@@ -33,7 +33,7 @@ _ASSIGNED: Final = re.compile(r"[A-Za-z_]\w*\+?=(.*)", re.DOTALL)
 
 def hidden(words: tuple[Word, ...], context: Context) -> list[Verdict]:
     """Rules that speak against what a program's arguments hold, and doubts where that cannot be read."""
-    against = _against(context)
+    against = context.against
     if not against:
         return []
     name = program(words[0])
@@ -55,17 +55,13 @@ def hidden(words: tuple[Word, ...], context: Context) -> list[Verdict]:
 
 def hidden_in_values(values: Sequence[Word], context: Context) -> list[Verdict]:
     """Doubts about variables that are given a forbidden command: what they are for is not known."""
-    against = _against(context) if context.free and values else []
+    against = context.against if context.free and values else ()
     return [
         Verdict("ask", f"a variable is given '{value.raw}', which the rule {rule.text} is about", value.raw)
         for _, rule in against
         for value in values
         if any(forbids_text(rule, guess) for guess in _everywhere(value.text))
     ]
-
-
-def _against(context: Context) -> list[tuple[Behaviour, Rule]]:
-    return [(b, r) for b in _STRICT_LISTS for r in context.rules.of(b, "Bash") if not r.everything]
 
 
 def _everywhere(text: str) -> Iterable[tuple[str, ...]]:
@@ -75,7 +71,7 @@ def _everywhere(text: str) -> Iterable[tuple[str, ...]]:
 
 
 def _in_carried(
-    each: Carried, text: str, against: list[tuple[Behaviour, Rule]], context: Context, depth: int = 0
+    each: Carried, text: str, against: tuple[tuple[Behaviour, Rule], ...], context: Context, depth: int = 0
 ) -> list[Verdict]:
     reading = read_command(each.text)
     guesses = [*reading.guesses, *rough_commands(each.text)]
@@ -94,7 +90,7 @@ def _in_carried(
     return found
 
 
-def _inline_code(words: tuple[Word, ...], name: str, against: list[tuple[Behaviour, Rule]]) -> bool:
+def _inline_code(words: tuple[Word, ...], name: str, against: tuple[tuple[Behaviour, Rule], ...]) -> bool:
     if not _INTERPRETERS.fullmatch(name):
         return False
     forbidden = {rule.tokens[0] for _, rule in against}

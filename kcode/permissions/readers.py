@@ -6,11 +6,10 @@ version), because a repository's configuration can make even `git status` run a 
 
 import itertools
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from kcode.permissions import flags
+from kcode.permissions.reader_checks import CHECKS, literal, unsafe
 from kcode.permissions.shell_script import Word, names
 
 
@@ -109,8 +108,6 @@ _READERS: Final = {
 _READS_LITTLE: Final = names(
     "find ls tree stat file du test [ [[ echo printf touch mkdir rm rmdir cd basename dirname"
 )
-
-Check = Callable[[tuple[Word, ...]], str]
 
 
 def reader(name: str) -> Reader | None:
@@ -224,103 +221,9 @@ def built_in(words: tuple[Word, ...], name: str) -> str | None:
 
     Its paths are checked elsewhere.
     """
-    if check := _CHECKS.get(name):
+    if check := CHECKS.get(name):
         return check(words)
     known = _READERS.get(name)
     if name != "find" and not (known and known.built_in):
         return None
-    return _literal(words) or _unsafe(words, name)
-
-
-def _unsafe(words: tuple[Word, ...], name: str) -> str:
-    found = flags.unsafe(words, name)
-    return f"'{found[0][0].raw}' of {name} {found[0][1]}" if found else ""
-
-
-def _literal(words: tuple[Word, ...]) -> str:
-    unknown = next((w for w in words if not w.literal), None)
-    return f"'{unknown.raw}' is only known when the command runs" if unknown else ""
-
-
-def _echo(words: tuple[Word, ...]) -> str:
-    return "" if all(not w.glob or w.literal for w in words) else "a pattern in an unknown word"
-
-
-def _test(words: tuple[Word, ...]) -> str:
-    closing = {"[": "]", "[[": "]]"}.get(words[0].text)
-    if closing and words[-1].text != closing:
-        return "a test is not closed"
-    inner = words[:-1] if closing else words
-    return _literal(inner) or _unsafe(inner, words[0].text)
-
-
-def _printf(words: tuple[Word, ...]) -> str:
-    if len(words) > 1 and not words[1].fixed:
-        return f"'{words[1].raw}' is only known when the command runs"
-    return _unsafe(words, "printf")
-
-
-def _date(words: tuple[Word, ...]) -> str:
-    known = re.compile(r"\+.*|-u|--utc|-R|-I\w*|--iso-8601.*", re.DOTALL)
-    return (
-        ""
-        if all(w.literal and known.fullmatch(w.text) for w in words[1:])
-        else "only '+format' is known to read"
-    )
-
-
-def _sleep(words: tuple[Word, ...]) -> str:
-    short = all(w.literal and re.fullmatch(r"\d{1,2}(\.\d+)?s?", w.text) for w in words[1:])
-    return "" if short else "only short sleeps are known to be harmless"
-
-
-def _read(words: tuple[Word, ...]) -> str:
-    """Plain lower-case names, which choose no program."""
-    known = all(w.fixed and re.fullmatch(r"-r|[a-z_][a-z0-9_]*", w.text) for w in words[1:])
-    return "" if known and not any(w.text.endswith("_proxy") for w in words) else "it sets a variable"
-
-
-def _version(words: tuple[Word, ...]) -> str | None:
-    """Asked for its version alone, a program that takes no orders from the folder does nothing else."""
-    short = {"python": "-V", "python3": "-V", "node": "-v"}.get(words[0].text)
-    asked = len(words) == 2 and words[1].fixed and words[1].text in {"--version", short}
-    return "" if asked and words[0].text == words[0].raw else None
-
-
-def _system(words: tuple[Word, ...]) -> str:
-    return _literal(words) or ("" if all(w.text.startswith("-") for w in words[1:]) else "it names something")
-
-
-def _listing(words: tuple[Word, ...]) -> str | None:
-    """`tar tf FILE` and `unzip -l FILE`; a colon would name another machine."""
-    form = {"tar": r"-?[tvzjJ]*t[vzjJ]*f", "unzip": r"-[lvZ]+1?"}[words[0].text.rpartition("/")[2]]
-    if len(words) < 3 or not re.fullmatch(form, words[1].text):
-        return None
-    plain = all(w.literal and not w.text.startswith("-") and ":" not in w.text for w in words[2:])
-    return "" if plain and not any(w.glob for w in words) else "more than a plain list is asked for"
-
-
-def _command(words: tuple[Word, ...]) -> str | None:
-    looking = len(words) > 1 and words[1].text in {"-v", "-V"}
-    return _literal(words) if looking else None
-
-
-_CHECKS: Final[dict[str, Callable[[tuple[Word, ...]], str | None]]] = {
-    "echo": _echo,
-    "printf": _printf,
-    "test": _test,
-    "[": _test,
-    "[[": _test,
-    "date": _date,
-    "sleep": _sleep,
-    "command": _command,
-    "read": _read,
-    "tar": _listing,
-    "unzip": _listing,
-    **dict.fromkeys(names("uname arch nproc uptime free df whoami tty"), _system),
-    **dict.fromkeys(names("git python python3 node gcc g++ clang make cmake bash"), _version),
-    **dict.fromkeys(
-        ["pwd", "true", "false", ":", "seq", "basename", "dirname", "which", "type", "tr", "break"], _literal
-    ),
-    "continue": _literal,
-}
+    return literal(words) or unsafe(words, name)

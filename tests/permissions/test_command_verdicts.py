@@ -80,6 +80,9 @@ def test_a_rule_covers_nothing_beyond_its_words(command: str) -> None:
         "[[ -f a && ! -d b ]] && cat a",
         "printf '100%%n'",
         "if ! grep -q x a; then echo none; fi",
+        '[ "$x" = y ] && echo same',
+        '[ ! -f "$x" ] || ls',
+        '[[ $x == a* || -z "$y" ]] && ls',
     ],
 )
 def test_plain_reading_in_the_workspace_needs_no_rule(command: str) -> None:
@@ -125,6 +128,13 @@ def test_plain_reading_in_the_workspace_needs_no_rule(command: str) -> None:
         "cd /tmp && ls",
         "cd sub; git status",
         "printf -v x y",
+        '[ "$x" "$y" ]',
+        "[ $x = y ]",
+        '[ "$x" -a "$y" ]',
+        '[ -v "$x" ]',
+        '[ "$x" = "$(id)" ]',
+        "[[ $x -eq 1 ]]",
+        "[[ -n ${x:-y} ]]",
         "[[ -v 'a[$(id)]' ]]",
         "export PATH=/x",
         "cat a | sh",

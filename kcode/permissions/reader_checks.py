@@ -1,0 +1,120 @@
+"""Which forms of commands that need no rule are really harmless; each says why one is not, None for another command."""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from kcode.permissions import flags
+from kcode.permissions.shell_script import Word, names
+
+
+def unsafe(words: tuple[Word, ...], name: str) -> str:
+    """Why a command's options make it do more than read; empty where they do not."""
+    found = flags.unsafe(words, name)
+    return f"'{found[0][0].raw}' of {name} {found[0][1]}" if found else ""
+
+
+def literal(words: tuple[Word, ...]) -> str:
+    """Why some word of a command is not known; empty where all are."""
+    unknown = next((w for w in words if not w.literal), None)
+    return f"'{unknown.raw}' is only known when the command runs" if unknown else ""
+
+
+def _echo(words: tuple[Word, ...]) -> str:
+    return "" if all(not w.glob or w.literal for w in words) else "a pattern in an unknown word"
+
+
+def _test(words: tuple[Word, ...]) -> str:
+    closing = {"[": "]", "[[": "]]"}.get(words[0].text)
+    if closing and words[-1].text != closing:
+        return "a test is not closed"
+    inner = words[:-1] if closing else words
+    return unsafe(inner, words[0].text) or ("" if _compares(inner) else literal(inner))
+
+
+_QUOTED_VARIABLE: Final = re.compile(r'"\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*\})"')
+_ANY_VARIABLE: Final = re.compile(r'"?\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*\}|[#?])"?')
+_LOOKS: Final = names("-n -z -f -d -e -r -w -x -s -L -h")
+
+
+def _compares(words: tuple[Word, ...]) -> bool:
+    """Whether a test with variables in it has a form in which no value can be taken for an operator."""
+    if words[0].text == "[[":
+        return all(w.literal or _ANY_VARIABLE.fullmatch(w.raw) for w in words)
+    operands = words[2:] if [w.raw for w in words[1:2]] == ["!"] else words[1:]
+    if not all(w.fixed or _QUOTED_VARIABLE.fullmatch(w.raw) for w in operands):
+        return False
+    operator = operands[-2].text if len(operands) in {2, 3} else ""
+    return operator in (_LOOKS if len(operands) == 2 else {"=", "==", "!="})
+
+
+def _printf(words: tuple[Word, ...]) -> str:
+    if len(words) > 1 and not words[1].fixed:
+        return f"'{words[1].raw}' is only known when the command runs"
+    return unsafe(words, "printf")
+
+
+def _date(words: tuple[Word, ...]) -> str:
+    known = re.compile(r"\+.*|-u|--utc|-R|-I\w*|--iso-8601.*", re.DOTALL)
+    return (
+        ""
+        if all(w.literal and known.fullmatch(w.text) for w in words[1:])
+        else "only '+format' is known to read"
+    )
+
+
+def _sleep(words: tuple[Word, ...]) -> str:
+    short = all(w.literal and re.fullmatch(r"\d{1,2}(\.\d+)?s?", w.text) for w in words[1:])
+    return "" if short else "only short sleeps are known to be harmless"
+
+
+def _read(words: tuple[Word, ...]) -> str:
+    """Plain lower-case names, which choose no program."""
+    known = all(w.fixed and re.fullmatch(r"-r|[a-z_][a-z0-9_]*", w.text) for w in words[1:])
+    return "" if known and not any(w.text.endswith("_proxy") for w in words) else "it sets a variable"
+
+
+def _version(words: tuple[Word, ...]) -> str | None:
+    """Asked for its version alone, a program that takes no orders from the folder does nothing else."""
+    short = {"python": "-V", "python3": "-V", "node": "-v"}.get(words[0].text)
+    asked = len(words) == 2 and words[1].fixed and words[1].text in {"--version", short}
+    return "" if asked and words[0].text == words[0].raw else None
+
+
+def _system(words: tuple[Word, ...]) -> str:
+    return literal(words) or ("" if all(w.text.startswith("-") for w in words[1:]) else "it names something")
+
+
+def _listing(words: tuple[Word, ...]) -> str | None:
+    """`tar tf FILE` and `unzip -l FILE`; a colon would name another machine."""
+    form = {"tar": r"-?[tvzjJ]*t[vzjJ]*f", "unzip": r"-[lvZ]+1?"}[words[0].text.rpartition("/")[2]]
+    if len(words) < 3 or not re.fullmatch(form, words[1].text):
+        return None
+    plain = all(w.literal and not w.text.startswith("-") and ":" not in w.text for w in words[2:])
+    return "" if plain and not any(w.glob for w in words) else "more than a plain list is asked for"
+
+
+def _command(words: tuple[Word, ...]) -> str | None:
+    looking = len(words) > 1 and words[1].text in {"-v", "-V"}
+    return literal(words) if looking else None
+
+
+CHECKS: Final[dict[str, Callable[[tuple[Word, ...]], str | None]]] = {
+    "echo": _echo,
+    "printf": _printf,
+    "test": _test,
+    "[": _test,
+    "[[": _test,
+    "date": _date,
+    "sleep": _sleep,
+    "command": _command,
+    "read": _read,
+    "tar": _listing,
+    "unzip": _listing,
+    **dict.fromkeys(names("uname arch nproc uptime free df whoami tty"), _system),
+    **dict.fromkeys(names("git python python3 node gcc g++ clang make cmake bash"), _version),
+    **dict.fromkeys(
+        ["pwd", "true", "false", ":", "seq", "basename", "dirname", "which", "type", "tr", "break"], literal
+    ),
+    "continue": literal,
+}
