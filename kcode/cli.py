@@ -104,7 +104,9 @@ def _main(arguments: "list[str]") -> int:
             return _subcommand(arguments[0], arguments[1:], cwd)
         return _run(arguments, cwd)
     except UsageError as error:
-        print(f"kcode: {error}\nSee `kcode --help`.", file=sys.stderr)  # noqa: T201 - the message
+        from kcode.screen.printing import complain  # noqa: PLC0415 - only a mistake pays
+
+        complain(f"kcode: {error}\nSee `kcode --help`.")
         return USAGE
     except BrokenPipeError:
         # Whoever read our output has gone (`| head -1`). Python would complain again at exit.

@@ -1,10 +1,10 @@
 """Where every event of a conversation goes: stored first, then shown."""
 
-import sys
 from collections import Counter
 from collections.abc import Iterable
 
 from kcode.app.spending import Spending
+from kcode.screen.printing import complain
 from kcode.session.log import SessionLog
 from kcode.session.timeline import Timeline
 from kcode.types.events import Event, MessageAdded, Notice, ToolFinished
@@ -88,4 +88,4 @@ class Recorder:
     def _complain(self, error: Exception) -> None:
         if not self._complained:
             self._complained = True
-            print(f"kcode: showing an event failed: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
+            complain(f"kcode: showing an event failed: {type(error).__name__}: {error}")

@@ -3,13 +3,13 @@
 import argparse
 import json
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 from kcode.app.offline import offline_settings
 from kcode.config.options import Options
+from kcode.screen.printing import complain, say
 from kcode.screen.redact import redact
 from kcode.types.errors import ConfigError
 
@@ -28,21 +28,21 @@ def run(options: Options, arguments: Sequence[str]) -> int:
     try:
         loaded = offline_settings(replace(options, settings=flags.settings, trust=flags.trust), os.environ)
     except ConfigError as error:
-        print(f"kcode: {error}", file=sys.stderr)
+        complain(f"kcode: {error}")
         return 2
     for warning in loaded.warnings:
-        print(f"kcode: {warning}", file=sys.stderr)
+        complain(f"kcode: {warning}")
     rows = [
         {"key": e.key, "value": "(set)" if e.key.startswith(HIDDEN) else _shown(e.value), "source": e.source}
         for e in loaded.entries
     ]
     if flags.json:
-        print(json.dumps(rows, ensure_ascii=False))
+        say(json.dumps(rows, ensure_ascii=False))
     elif not rows:
-        print("Nothing is set; kcode's defaults hold.")
+        say("Nothing is set; kcode's defaults hold.")
     else:
         for row in rows:
-            print(f"{row['key']} = {json.dumps(row['value'], ensure_ascii=False)}    ({row['source']})")
+            say(f"{row['key']} = {json.dumps(row['value'], ensure_ascii=False)}    ({row['source']})")
     return 0
 
 

@@ -25,6 +25,7 @@ from kcode.environment.sandbox import probe as probe_sandbox
 from kcode.environment.search import find_ripgrep
 from kcode.process.programs import find_program
 from kcode.process.shell import find_shell
+from kcode.screen.printing import complain, say
 from kcode.types.errors import ConfigError
 
 Level: TypeAlias = Literal["ok", "warning", "error"]
@@ -61,14 +62,14 @@ def run(options: Options, arguments: Sequence[str]) -> int:
     checks = [*_machine(), *_home(), *_endpoint(options, offline=flags.offline)]
     if flags.json:
         ok = all(c.level != "error" for c in checks)
-        print(json.dumps({"version": __version__, "ok": ok, "checks": [asdict(c) for c in checks]}, indent=1))
+        say(json.dumps({"version": __version__, "ok": ok, "checks": [asdict(c) for c in checks]}, indent=1))
     else:
-        print(f"kcode {__version__}")
+        say(f"kcode {__version__}")
         for check in checks:
             first, *more = check.text.splitlines()
-            print(f" {SIGNS[check.level]}  {check.name:<10} {first}")
+            say(f" {SIGNS[check.level]}  {check.name:<10} {first}")
             for line in more:
-                print(f"                {line}")
+                say(f"                {line}")
     return int(any(c.level == "error" for c in checks))
 
 
@@ -80,15 +81,15 @@ def _examined(options: Options, url: str, *, as_json: bool) -> int:
         loaded = offline_settings(options, environ)
         found = asyncio.run(find_connection(options, loaded, home, environ))
     except ConfigError as error:
-        print(f"kcode doctor: {error}", file=sys.stderr)
+        complain(f"kcode doctor: {error}")
         return 2
     if found.connection is None:
-        print(f"kcode doctor: {missing_text(loaded.settings)}", file=sys.stderr)
+        complain(f"kcode doctor: {missing_text(loaded.settings)}")
         return 2
     profiles = Profiles(home)
     report = asyncio.run(examine(found.connection, environ, profiles))
     if as_json:
-        print(json.dumps({"version": __version__, **asdict(report)}, indent=1))
+        say(json.dumps({"version": __version__, **asdict(report)}, indent=1))
         return int(not report.ok)
     listed = "lists no models" if report.listed is None else f"lists {report.listed} models"
     rows = [
@@ -104,9 +105,9 @@ def _examined(options: Options, url: str, *, as_json: bool) -> int:
         ("result", report.text),
     ]
     for name, text in rows:
-        print(f" {name:<10} {text}")
+        say(f" {name:<10} {text}")
     if profiles.path is not None and report.ok:
-        print(f" kept in    {home.shown(profiles.path)}")
+        say(f" kept in    {home.shown(profiles.path)}")
     return int(not report.ok)
 
 

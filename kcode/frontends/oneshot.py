@@ -20,6 +20,7 @@ from kcode.frontends.shapes.result import exit_status, result_object
 from kcode.frontends.shapes.stream import StreamLines, init_line
 from kcode.frontends.shapes.tally import Tally
 from kcode.process.title import set_title
+from kcode.screen.printing import complain
 from kcode.session.records import dump
 from kcode.types.errors import ConfigError, ModelError, SessionError
 from kcode.types.events import Event, Notice, Retrying, ToolStarted, TurnEnded
@@ -40,15 +41,15 @@ def run(options: Options) -> int:
     """
     prompt = _with_stdin(options.prompt)
     if not prompt.strip():
-        print("kcode: nothing to do. Give a prompt: kcode -p 'question', or pipe it in.", file=sys.stderr)
+        complain("kcode: nothing to do. Give a prompt: kcode -p 'question', or pipe it in.")
         return USAGE
     try:
         return asyncio.run(_Run(options).run(prompt))
     except (ConfigError, SessionError) as error:
-        print(f"kcode: {error}", file=sys.stderr)
+        complain(f"kcode: {error}")
         return USAGE
     except ModelError as error:
-        print(f"kcode: {error}", file=sys.stderr)
+        complain(f"kcode: {error}")
         return TRANSIENT if error.transient else 1
 
 
@@ -100,12 +101,12 @@ class _Run:
                 self._put(line)
         if self._lines is not None and self._options.output_format == "text":
             for text in self._lines.of(event):
-                _complain(text, end="")
+                _show(text, end="")
         elif isinstance(event, Notice) and event.level != "info":
-            _complain(f"kcode: {event.text}")
+            complain(f"kcode: {event.text}")
         elif isinstance(event, Retrying):
             wait = f"in {event.delay:.1f} s" if event.delay >= 0.1 else "at once"
-            _complain(f"kcode: {event.message} Trying again {wait}.")
+            complain(f"kcode: {event.message} Trying again {wait}.")
 
     async def decide(self, request: PermissionRequest) -> Decision:
         """Refuse: nobody is there to ask. The model reads why, and goes on."""
@@ -153,11 +154,11 @@ class _Run:
             self._out.write(self._tally.answer)
         if self._lines is None:
             if ended.note:
-                _complain(f"kcode: {ended.note}")
+                complain(f"kcode: {ended.note}")
             return
         seconds = self._tally.duration_ms / 1000
         steps = f"{self._tally.steps} step{'s' if self._tally.steps != 1 else ''}"
-        _complain(f"{self._lines.end()}\n{steps}, {seconds:.1f} s, {money(self._tally.usage)}")
+        _show(f"{self._lines.end()}\n{steps}, {seconds:.1f} s, {money(self._tally.usage)}")
 
     def _put(self, line: JsonObject, *, last: bool = False) -> None:
         """Print one object, or keep it where a single array is wanted."""
@@ -192,6 +193,7 @@ def _colours(file: TextIO) -> bool:
     return file.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def _complain(text: str, end: str = "\n") -> None:
+def _show(text: str, end: str = "\n") -> None:
+    """Print a text that is safe already, and may be coloured."""
     with contextlib.suppress(OSError, UnicodeEncodeError):
         print(text, end=end, file=sys.stderr, flush=True)

@@ -3,13 +3,14 @@
 import argparse
 import json
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import cast
 
 from kcode.app.offline import offline_authorizer
 from kcode.config.options import Options
+from kcode.screen.printing import complain, say
+from kcode.screen.sanitise import reveal
 from kcode.types.errors import ConfigError
 from kcode.types.model import JsonObject
 
@@ -34,13 +35,13 @@ def run(options: Options, arguments: Sequence[str]) -> int:
     try:
         authorizer = offline_authorizer(options, os.environ)
     except ConfigError as error:
-        print(f"kcode: {error}", file=sys.stderr)
+        complain(f"kcode: {error}")
         return 2
     verdict = authorizer.explain(" ".join(flags.command), options.cwd)
     if flags.json:
-        print(json.dumps(verdict, ensure_ascii=False))
+        say(json.dumps(verdict, ensure_ascii=False))
     else:
-        print("\n".join(_lines(verdict)))
+        say("\n".join(reveal(line)[0] for line in _lines(verdict)))
     return STATUS[str(verdict["decision"])]
 
 

@@ -22,6 +22,7 @@ from kcode.frontends.shapes.output import Output, to_json
 from kcode.frontends.shapes.result import result_object
 from kcode.frontends.shapes.stream import StreamLines, init_line
 from kcode.frontends.shapes.tally import Tally
+from kcode.screen.printing import complain
 from kcode.types.errors import ConfigError, KcodeError, SessionError
 from kcode.types.events import Event, Mode, TurnEnded
 from kcode.types.frontend import Decision, PermissionRequest
@@ -39,10 +40,10 @@ def run(options: Options) -> int:
     try:
         return asyncio.run(_Host(options).run())
     except (ConfigError, SessionError) as error:
-        print(f"kcode: {error}", file=sys.stderr)
+        complain(f"kcode: {error}")
         return USAGE
     except KcodeError as error:
-        print(f"kcode: {error}", file=sys.stderr)
+        complain(f"kcode: {error}")
         return 1
 
 
@@ -147,7 +148,7 @@ class _Host:
             try:
                 message: object = json.loads(line)
             except ValueError as error:
-                print(f"kcode: a line on stdin is not JSON: {error}", file=sys.stderr)
+                complain(f"kcode: a line on stdin is not JSON: {error}")
                 continue
             if isinstance(message, dict):
                 await self._take(conversation, cast("dict[str, Any]", message))
@@ -240,7 +241,7 @@ async def _line(reader: asyncio.StreamReader) -> bytes:
     try:
         return await reader.readline()
     except ValueError:
-        print(f"kcode: a line on stdin is longer than {LONGEST:,} bytes; reading ends here.", file=sys.stderr)
+        complain(f"kcode: a line on stdin is longer than {LONGEST:,} bytes; reading ends here.")
         return b""
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kcode.config.options import Options
+from kcode.screen.printing import complain
 
 MODES = ("default", "acceptEdits", "plan", "auto", "dontAsk", "bypassPermissions")
 HINT = """\
@@ -24,7 +25,7 @@ def run(options: Options, arguments: Sequence[str]) -> int:
     folders = [Path(folder).expanduser().resolve() for folder in flags.add_dir]
     for folder in folders:
         if not folder.is_dir():
-            print(f"kcode: --add-dir {folder}: no such folder", file=sys.stderr)
+            complain(f"kcode: --add-dir {folder}: no such folder")
             return 2
     options = replace(
         options,

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from typing import TextIO
 
+from kcode.screen.printing import presentable
 from kcode.types.model import JsonObject
 
 
@@ -20,6 +21,7 @@ class Output:
         """Write one line; characters that the stream cannot hold are replaced."""
         if self._closed:
             return
+        line = presentable(line, self._file)
         encoding = self._file.encoding or "utf-8"
         try:
             self._file.write(line.encode(encoding, "replace").decode(encoding) + "\n")
