@@ -20,7 +20,7 @@ _EVALUATES: Final = names(
     "let declare typeset local export readonly read readarray mapfile unset printf test [ [[ wait getopts compgen"
 )
 _EVALUATED: Final = re.compile(r"\$[({\[]|`")
-_ARITHMETIC: Final = names("-eq -ne -lt -le -gt -ge")
+_ARITHMETIC: Final = names("-eq -ne -lt -le -gt -ge -v -R")
 _READS_PROGRAM: Final = names("python python3 node perl ruby php lua psql at batch")
 _READS_SCRIPT: Final = names("sed gsed awk gawk mawk nawk make python python3 node perl ruby php")
 _STANDARD_INPUT: Final = re.compile(
