@@ -11,7 +11,9 @@ from kcode.types.state import State
 
 _LOOK_BACK = 64
 """Messages that are searched for the server's last count."""
-_LEAST, _MOST = 0.5, 2.0
+_LEAST, _MOST = 0.7, 2.0
+"""Where the correction ends. A count far below the estimate leaves something out, such as what was cached; other
+models' tokenizers do make up to twice as many tokens of the same text."""
 _WEIGHT = 0.3
 
 
@@ -79,6 +81,8 @@ class Gauge:
         for position in range(len(state.transcript) - 1, first - 1, -1):
             message = state.transcript[position]
             if isinstance(message, AssistantMessage) and message.usage.input and not message.usage.estimated:
+                if self._model and message.model not in {"", self._model}:
+                    return int(own)  # another model's tokens are others
                 counted = message.usage.input + message.usage.output + newer * self.scale
                 # A server that counts less than this leaves out what it had cached.
                 return int(counted if counted > 0.4 * own else own)

@@ -227,7 +227,7 @@ async def _shorten_users(job: Job, end: int) -> None:
 
 async def _shortened(job: Job, position: int, message: UserMessage, room: int) -> Shortened | None:
     text = job.state.shortened.get(position, message.text)
-    if tokens.of_text(text) <= room:
+    if tokens.at_most(text) <= room or tokens.of_text(text) <= room:
         return None
     place = await job.tools.save(f"user_{position}", message.text) if job.tools.save else ""
     return Shortened(position=position, text=head_and_tail(message.text, room, place))
@@ -287,7 +287,7 @@ async def squeeze(job: Job, *, room: int) -> None:
     large = [
         (size, position)
         for position in (*keep, *range(start, len(state.transcript)))
-        if (size := _size_in_view(job, position)) > room
+        if (size := _size_in_view(job, position, room)) > room
     ]
     hidden: list[Hidden] = []
     shortened: list[Shortened] = []
@@ -321,8 +321,8 @@ def _words_in_view(state: State, position: int) -> str:
     return state.shortened.get(position, message.text)
 
 
-def _size_in_view(job: Job, position: int) -> int:
-    """Estimate what squeezing could change of a message; nothing of a response."""
+def _size_in_view(job: Job, position: int, room: int) -> int:
+    """Estimate what squeezing could change of a message; nothing of a response, and of a short text its bound."""
     state, message = job.state, job.state.transcript[position]
     if isinstance(message, AssistantMessage):
         return 0
@@ -330,7 +330,9 @@ def _size_in_view(job: Job, position: int) -> int:
     whole = whole or (isinstance(message, UserMessage) and position not in state.shortened)
     pictures = sum(part.type != "text" for part in message.parts) if whole else 0
     pictures = 0 if position in state.media_dropped else pictures
-    return tokens.of_text(_words_in_view(state, position)) + pictures * tokens.MEDIA
+    words = _words_in_view(state, position)
+    size = tokens.at_most(words)
+    return (size if size <= room else tokens.of_text(words)) + pictures * tokens.MEDIA
 
 
 async def _head_and_tail(tools: Tools, message: ToolMessage, room: int) -> str:

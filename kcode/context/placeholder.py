@@ -30,8 +30,7 @@ def head_and_tail(text: str, room: int, place: str = "") -> str:
 
     Cuts at line ends where there are some nearby.
     """
-    size = max(1, tokens.of_text(text))
-    if size <= room:
+    if tokens.at_most(text) <= room or (size := tokens.of_text(text)) <= room:
         return text
     kept = max(80, int(len(text) * room / size) - 200)
     head = _line_end(text, kept * 2 // 3)

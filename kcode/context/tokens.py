@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from kcode.context import estimate
 from kcode.types.messages import (
     AssistantMessage,
     ImagePart,
@@ -21,12 +22,13 @@ MEDIA = 2_000
 
 
 def of_text(text: str) -> int:
-    """Estimate a text: four ASCII characters a token, one token for any other character."""
-    length = len(text)
-    if text.isascii():
-        return (length + 3) // 4
-    plain = len(text.encode("ascii", "ignore"))
-    return (plain + 3) // 4 + length - plain
+    """Estimate a text."""
+    return estimate.count(text)
+
+
+def at_most(text: str) -> int:
+    """A bound of the estimate that costs nothing to know: a token for each byte."""
+    return len(text) if text.isascii() else 4 * len(text)
 
 
 def of_message(message: Message) -> int:

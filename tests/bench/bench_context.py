@@ -24,6 +24,7 @@ from kcode.context.budget import Limits
 from kcode.context.cap import OutputCap
 from kcode.context.compact import View
 from kcode.context.levels import Respond
+from kcode.context.tokens import of_text
 from kcode.context.window import ContextWindow
 from kcode.providers.dialect import choose, target
 from kcode.providers.encode import Encoder
@@ -88,8 +89,8 @@ def settled(work: Coroutine[Any, Any, Any]) -> Any:
 
 def text_of(tokens: int, seed: int) -> str:
     """A text of so many estimated tokens, which no other seed gives."""
-    head = f"{seed}:"
-    return (head + "x" * max(0, 4 * tokens - len(head)))[: max(4, 4 * tokens)]
+    head = f"{seed}"
+    return head + " the" * (tokens - of_text(head))
 
 
 def _key(message: Message) -> str:

@@ -103,9 +103,9 @@ async def test_init_asks_the_model_for_an_agents_file(folder: Path) -> None:
 
 async def test_a_long_resumed_conversation_warns_of_its_price(folder: Path) -> None:
     (folder / "big.txt").write_text("".join(f"line {n} of a big file\n" for n in range(30_000)))
-    steps: list[Step] = [says("", call("Read", file_path="big.txt", offset=1 + 2_000 * n)) for n in range(7)]
+    steps: list[Step] = [says("", call("Read", file_path="big.txt", offset=1 + 2_000 * n)) for n in range(10)]
     conversation, _ = await _open(folder, [*steps, says("Done."), says("More.")])
-    await conversation.prompt("read it seven times")
+    await conversation.prompt("read it ten times")
     assert conversation._agent.context.estimate(conversation.state) > 50_000
     notices: list[str] = []
 

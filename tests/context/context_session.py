@@ -6,7 +6,7 @@ what the case wants.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from kcode.context import tokens
@@ -53,7 +53,8 @@ PICTURE = ImagePart(media_type="image/png", data="iVBORw0KGgo" * 400)
 def words(rng: Random, size: int) -> str:
     """Text of about `size` tokens that occurs nowhere else."""
     line = f"{rng.getrandbits(64):016x} the quick brown fox jumps over the lazy dog\n"
-    return (line * (size * 4 // len(line) + 1))[: max(1, size * 4)]
+    length = max(1, size * len(line) // tokens.of_text(line))
+    return (line * (length // len(line) + 1))[:length]
 
 
 @dataclass
@@ -63,10 +64,11 @@ class Server:
     window: int
     factor: float = 1.0
     summaries: str = "good"
+    known: tokens.TokenCount = field(default_factory=tokens.TokenCount)
 
     def count(self, request: Request) -> int:
         own = tokens.of_text(request.system) + tokens.of_tools(request.tools)
-        return int(self.factor * (own + sum(tokens.of_message(m) for m in request.messages)))
+        return int(self.factor * (own + self.known.of(request.messages)))
 
 
 class Session:
@@ -137,7 +139,7 @@ class Session:
         return self.state.compacted.summary if self.state.compacted else ""
 
     def _view_tokens(self) -> int:
-        return sum(tokens.of_message(m) for m in self.view())
+        return self.server.known.of(self.view())
 
     def view(self) -> list[Message]:
         return list(self.context.request(self.state, self.model).messages)
@@ -176,9 +178,7 @@ class Session:
             ToolCall(
                 id=f"c{self.calls + i}",
                 name=self.rng.choice(["Read", "Bash", "Grep", "Edit"]),
-                arguments=f'{{"file_path": "{words(self.rng, args).strip()[: args * 4]}"}}'.replace(
-                    "\n", " "
-                ),
+                arguments=f'{{"file_path": "{words(self.rng, args).strip()}"}}'.replace("\n", " "),
             )
             for i in range(len(sizes))
         ]
@@ -286,7 +286,7 @@ class Session:
             self.fired["extended"] += 1
         self._check_hidden(view)
         self.requests = [view]
-        self.sizes.append(sum(tokens.of_message(m) for m in view))
+        self.sizes.append(self.server.known.of(view))
         self._events_since_request = 0
 
     def _check_hidden(self, view: Sequence[Message]) -> None:
@@ -301,12 +301,12 @@ class Session:
         said = [m for m in self.state.transcript if isinstance(m, UserMessage) and m.origin == "user"]
         texts = "\0".join(m.text for m in view if isinstance(m, UserMessage))
         short = set(self.state.shortened.values())
-        if said and tokens.of_message(said[0]) <= room:
+        if said and self.server.known.one(said[0]) <= room:
             assert said[0].text in texts or self._cut_hard()
-        left = room - (tokens.of_message(said[0]) if said else 0)
+        left = room - (self.server.known.one(said[0]) if said else 0)
         for message in reversed(said[1:]):
-            left -= tokens.of_message(message)
-            if left < 0 or tokens.of_message(message) > room // 2:
+            left -= self.server.known.one(message)
+            if left < 0 or self.server.known.one(message) > room // 2:
                 break
             assert message.text in texts or message.text in short or self._cut_hard()
 
