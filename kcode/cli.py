@@ -225,9 +225,16 @@ def _parser() -> Parser:
     add("--tools", nargs="+", action="extend", metavar="TOOL", help='offer only these, "" for none')
     add("--add-dir", nargs="+", action="extend", metavar="DIR", help="further folders to work in")
     add("--settings", metavar="FILE|JSON", help="settings for this run")
-    add("--max-turns", type=int, metavar="N", help="end after N steps")
-    add("--max-budget-usd", type=float, metavar="USD", help="end when this much is spent")
-    add("--max-time", type=float, metavar="SECONDS", help="end after this time")
+    add("--max-turns", type=int, metavar="N", help="end the turn after N steps")
+    add(
+        "--max-budget-usd",
+        type=float,
+        metavar="USD",
+        help="end the turn when this much is spent; only where the price is known",
+    )
+    add(
+        "--max-time", type=float, metavar="SECONDS", help="end the turn after this time, before the next step"
+    )
     add(
         "-c",
         "--continue",

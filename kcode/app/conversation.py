@@ -34,6 +34,7 @@ class Conversation(View):
 
     def __init__(self, parts: Parts, agent: Agent) -> None:
         super().__init__(parts, agent)
+        parts.meter.unpriced = lambda: "" if self.model.price else self.model.id
         self._commands: dict[str, Command] | None = None
         self._told_plan = False
         self._asked_at: float | None = None

@@ -34,12 +34,14 @@ class Meter:
         ask: asks the person whether to go on past `ceiling`.
         ceiling: US dollars of the session at which the person is asked; None for never.
         portion: by how much the ceiling rises each time that the person says to go on.
+        unpriced: names the model in use if its price is not known, else "".
     """
 
     spent: Callable[[], float | None]
     ask: Ask | None = None
     ceiling: float | None = None
     portion: float = 0.0
+    unpriced: Callable[[], str] | None = None
     began: float = 0.0
     base: float = 0.0
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -87,9 +89,25 @@ class LimitGuard(PlainHooks):
             for name, limit, amount, words in used
             if limit is not None and amount >= WARNED_AT * limit and self._first(name)
         ]
-        if limits.usd is not None and spent is None and step > 1 and self._first("price"):
-            notes.append("The price of this model is not known, so --max-budget-usd cannot be kept to.")
+        notes += self._of_budget(spent or 0.0)
+        unpriced = self._unpriced(spent, step) if limits.usd is not None else ""
+        if unpriced and self._first("price"):
+            notes.append(
+                f"The price of {unpriced} is not known, so --max-budget-usd cannot be kept to: what it costs is not "
+                "counted, and the turn goes on. --max-turns and --max-time hold."
+            )
         return Continue("", note="\n".join(notes)) if notes else None
+
+    def _unpriced(self, spent: float | None, step: int) -> str:
+        if self._meter and self._meter.unpriced:
+            return self._meter.unpriced()
+        return "this model" if spent is None and step > 1 else ""
+
+    def _of_budget(self, spent: float) -> list[str]:
+        ceiling = self._meter.ceiling if self._meter else None
+        if ceiling is None or spent < WARNED_AT * ceiling or not self._first("ceiling"):
+            return []
+        return [f"{spent / ceiling:.0%} of the budget of ${ceiling:g} for this session is used (/budget)."]
 
     def _first(self, name: str) -> bool:
         if name in self._warned:
@@ -110,4 +128,5 @@ class LimitGuard(PlainHooks):
             if answer != GO_ON:
                 return Stop("max_turn_requests", f"{words} Raise it with /budget.", limit="budget")
             meter.ceiling = spent + meter.portion
+            self._warned.discard("ceiling")
         return None

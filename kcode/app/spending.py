@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from kcode.types.events import Compacted, Event, MessageAdded, TurnStarted
+from kcode.types.events import Compacted, Event, MessageAdded, ResponseBroken, TurnStarted
 from kcode.types.messages import AssistantMessage, Usage, add_usage
 
 
@@ -16,6 +16,8 @@ class Spending:
         by_model: by model id.
         by_agent: by the agent's name.
         requests: how many responses came.
+        broken: the part of `total` that went into responses which came to no good end.
+        breaks: how many those were.
     """
 
     total: Usage = field(default_factory=Usage)
@@ -23,6 +25,8 @@ class Spending:
     by_model: dict[str, Usage] = field(default_factory=dict[str, Usage])
     by_agent: dict[str, Usage] = field(default_factory=dict[str, Usage])
     requests: int = 0
+    broken: Usage = field(default_factory=Usage)
+    breaks: int = 0
 
     def count(self, event: Event) -> None:
         """Take in one event."""
@@ -32,6 +36,10 @@ class Spending:
             case MessageAdded(message=AssistantMessage() as message):
                 self._add(event.agent, message.model, message.usage)
             case Compacted(usage=usage, model=model) if usage.input:
+                self._add(event.agent, model, usage)
+            case ResponseBroken(usage=usage, model=model):
+                self.breaks += 1
+                self.broken = add_usage(self.broken, usage)
                 self._add(event.agent, model, usage)
             case _:
                 pass

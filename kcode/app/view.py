@@ -151,6 +151,7 @@ class View:
             "turn": _tokens(spending.turn),
             "budget": self._parts.meter.ceiling,
             "requests": spending.requests,
+            "broken": {"requests": spending.breaks, **_tokens(spending.broken)},
             "duration_ms": totals.duration_ms,
             "api_ms": totals.api_ms,
             "lines_added": totals.added,

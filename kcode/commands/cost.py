@@ -10,8 +10,12 @@ async def run(context: CommandContext, arguments: str) -> CommandResult:
     """Say what the session cost."""
     del arguments
     cost = context.cost()
+    unknown = [n for n, row in cast("dict[str, JsonObject]", cost["models"]).items() if row["usd"] is None]
+    without = (
+        f", without {' and '.join(unknown)}: price unknown" if unknown and cost["usd"] is not None else ""
+    )
     lines = [
-        f"- Cost: {_dollars(cost)}",
+        f"- Cost: {_dollars(cost)}{without}",
         f"- This turn: {_row(cast('JsonObject', cost['turn']))}",
         f"- Time: {_seconds(cost['api_ms'])} waiting for the model, {_seconds(cost['duration_ms'])} in turns",
         f"- Changes: {cost['lines_added']} lines added, {cost['lines_removed']} removed",
@@ -21,6 +25,9 @@ async def run(context: CommandContext, arguments: str) -> CommandResult:
     for kind in ("models", "agents"):
         for name, usage in cast("dict[str, JsonObject]", cost[kind]).items():
             lines.append(f"- {'sub-agent ' if kind == 'agents' else ''}{name}: {_row(usage)}")
+    broken = cast("JsonObject", cost["broken"])
+    if broken["requests"]:
+        lines.append(f"- Broken responses, paid for and counted above: {broken['requests']}, {_row(broken)}")
     return CommandResult("\n".join(lines))
 
 

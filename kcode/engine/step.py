@@ -1,5 +1,6 @@
 """One response: make room, ask, show, retry, record."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
@@ -8,7 +9,15 @@ from kcode.engine.ports import Ports
 from kcode.engine.settle import uninterrupted
 from kcode.screen.repetition import RepetitionWatch
 from kcode.types.errors import ModelError
-from kcode.types.events import CallDelta, MessageAdded, Notice, Retrying, TextDelta, ThinkingDelta
+from kcode.types.events import (
+    CallDelta,
+    MessageAdded,
+    Notice,
+    ResponseBroken,
+    Retrying,
+    TextDelta,
+    ThinkingDelta,
+)
 from kcode.types.messages import AssistantMessage, TextPart, Usage, UserMessage
 from kcode.types.model import Delta, Request
 from kcode.types.questions import Option, Question
@@ -71,9 +80,11 @@ def _request(ports: Ports, *, calls: bool) -> Request:
 
 async def _ask(ports: Ports, request: Request) -> AssistantMessage:
     said: list[str] = []
+    received: list[str] = []
     words, thoughts = RepetitionWatch(), RepetitionWatch()
 
     async def show(delta: Delta) -> None:
+        received.append(delta.thinking + delta.text + delta.call)
         if delta.thinking:
             await ports.emit(ThinkingDelta(agent=ports.agent, text=delta.thinking))
         if delta.text:
@@ -88,13 +99,13 @@ async def _ask(ports: Ports, request: Request) -> AssistantMessage:
     try:
         response = await ports.model.respond(request, show)
         finished = True
-    except ModelError:
+    except ModelError as error:
         finished = True
+        await _broke(ports, received, error)
         raise
     finally:
-        # Interrupted by the person, who has read the beginning: the model should know of it too.
-        if not finished and "".join(said).strip():
-            await uninterrupted(_keep(ports, "".join(said)))
+        if not finished:
+            await uninterrupted(_interrupted(ports, "".join(said), received))
     return _counted(ports, response)
 
 
@@ -102,16 +113,34 @@ def _counted(ports: Ports, response: AssistantMessage) -> AssistantMessage:
     """Estimate the tokens where the server counted none, so that the meter keeps moving."""
     if not response.usage.estimated or response.usage.input:
         return response
+    return response.model_copy(update={"usage": _guessed(ports, response)})
+
+
+def _guessed(ports: Ports, response: AssistantMessage) -> Usage:
+    """Estimate what a response used; where the server keeps a cache, what it last read came from there."""
     read, written = ports.context.estimate(ports.state), ports.context.weigh(response)
-    usage = Usage(input=read, output=written, estimated=True)
+    last = next((m.usage for m in reversed(ports.state.transcript) if isinstance(m, AssistantMessage)), None)
+    cached = min(read, last.input) if last and last.cached else 0
+    usage = Usage(input=read, cached=cached, output=written, estimated=True)
     price = ports.model.info.price
-    cost = price.cost(usage) if price else None
-    return response.model_copy(update={"usage": usage.model_copy(update={"cost": cost})})
+    return usage.model_copy(update={"cost": price.cost(usage) if price else None})
 
 
-async def _keep(ports: Ports, text: str) -> None:
-    message = AssistantMessage(parts=(TextPart(text=text),), model=ports.model.info.id)
-    await ports.emit(MessageAdded(agent=ports.agent, message=message))
+async def _broke(ports: Ports, received: Sequence[str], error: ModelError | None = None) -> None:
+    """Count a response that came to no good end, if the model had begun to write: it is paid for."""
+    text = "".join(received) + (error.unshown if error else "")
+    usage = error.usage if error else None
+    if text or usage or (error and error.kind == "empty"):
+        usage = usage or _guessed(ports, AssistantMessage(parts=(TextPart(text=text),)))
+        await ports.emit(ResponseBroken(agent=ports.agent, model=ports.model.info.id, usage=usage))
+
+
+async def _interrupted(ports: Ports, text: str, received: Sequence[str]) -> None:
+    await _broke(ports, received)
+    if text.strip():
+        # The person has read the beginning: the model should know of it too.
+        message = AssistantMessage(parts=(TextPart(text=text),), model=ports.model.info.id)
+        await ports.emit(MessageAdded(agent=ports.agent, message=message))
 
 
 class _Retries:
@@ -167,13 +196,16 @@ class _Retries:
 
 async def quietly(ports: Ports, request: Request) -> AssistantMessage:
     """Ask for something that is not part of the conversation, with the same retries."""
+    received: list[str] = []
 
-    async def ignore(_: Delta) -> None:
-        return
+    async def hear(delta: Delta) -> None:
+        received.append(delta.thinking + delta.text)
 
     retries = _Retries(ports)
     while True:
+        received.clear()
         try:
-            return await ports.model.respond(request, ignore)
+            return await ports.model.respond(request, hear)
         except ModelError as error:
+            await _broke(ports, received, error)
             await retries.wait(error)

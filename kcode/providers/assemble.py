@@ -83,6 +83,16 @@ class Assembler:
         return "".join(self._text)
 
     @property
+    def arguments(self) -> str:
+        """The arguments of all calls so far."""
+        return self._calls.text
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the server counted so far."""
+        return read_usage({**self._choice_usage, **self._usage})
+
+    @property
     def _empty(self) -> bool:
         return not (self._text or self._thinking or self._calls)
 
@@ -133,7 +143,7 @@ class Assembler:
             thinking="".join(self._thinking),
             calls=tuple(calls),
             finish=self._finish,
-            usage=read_usage({**self._choice_usage, **self._usage}),
+            usage=self.usage,
             reasoning_key=self._key,
             model=self._model,
             repairs=tuple(Repair(place="wire", kind=kind, detail=detail) for kind, detail in mended),

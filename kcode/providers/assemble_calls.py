@@ -49,6 +49,11 @@ class Calls:
         """Whether there are any."""
         return bool(self._calls)
 
+    @property
+    def text(self) -> str:
+        """The arguments so far, of all calls."""
+        return "".join(piece for call in self._calls for piece in call.pieces)
+
     def add(self, entry: Mapping[str, Any]) -> str:
         """Take in one element of a delta's `tool_calls`; return the tool's name if it became known now."""
         number: object = entry.get("index")

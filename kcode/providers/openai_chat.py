@@ -21,7 +21,7 @@ from kcode.providers.reading import Patience, Reading
 from kcode.providers.reply import Reply
 from kcode.types.connection import Connection
 from kcode.types.errors import ModelError
-from kcode.types.messages import AssistantMessage, Repair, ThinkingPart
+from kcode.types.messages import AssistantMessage, Repair, ThinkingPart, Usage
 from kcode.types.model import Delta, JsonObject, ModelInfo, OnDelta, Request
 
 __all__ = ["Hooks", "OpenAIChat", "preload"]
@@ -183,15 +183,17 @@ class OpenAIChat:
         try:
             message, rest = reply.finish(cut=error is not None)
         except ModelError as failed:
-            excused = self._excused(failed)
+            excused = self._excused(failed, reply.usage)
             if excused is None:
+                failed.unshown = reply.arguments
+                failed.usage = self._priced(reply.usage) if reply.usage else None
                 raise failed from error
             return excused
         self._empties = 0
         for delta in _merged(rest):
             await on_delta(delta)
         self._hear(message)
-        return self._priced(message)
+        return message.model_copy(update={"usage": self._priced(message.usage)})
 
     def _hear(self, message: AssistantMessage) -> None:
         """Learn under which key this endpoint sends thinking: all of it goes back under that one."""
@@ -247,18 +249,18 @@ class OpenAIChat:
         window = self._info.window if self._info.window != known.window else 0
         self.hooks.learnt(departures(self._dialect, self._base), window)
 
-    def _excused(self, error: ModelError) -> AssistantMessage | None:
+    def _excused(self, error: ModelError, usage: Usage | None) -> AssistantMessage | None:
         """Take an empty response for what it is, once asking again has not helped; None for a failure."""
         if error.kind != "empty" or self._empties < _EMPTIES:
             self._empties += error.kind == "empty"
             return None
         self._empties = 0
-        return AssistantMessage(parts=(), model=self._info.id)
+        counted = self._priced(usage) if usage else Usage(estimated=True)
+        return AssistantMessage(parts=(), model=self._info.id, usage=counted)
 
-    def _priced(self, message: AssistantMessage) -> AssistantMessage:
-        usage = message.usage
+    def _priced(self, usage: Usage) -> Usage:
         cost = None if usage.estimated else catalog.cost(usage, self._info.price)
-        return message.model_copy(update={"usage": usage.model_copy(update={"cost": cost})})
+        return usage.model_copy(update={"cost": cost})
 
 
 def _merged(deltas: Sequence[Delta]) -> Iterator[Delta]:

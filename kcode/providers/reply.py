@@ -7,7 +7,7 @@ from kcode.providers.assemble import Assembler, Response
 from kcode.providers.repair import repair
 from kcode.providers.repair_filter import MarkupFilter
 from kcode.types.errors import ModelError
-from kcode.types.messages import AssistantMessage
+from kcode.types.messages import AssistantMessage, Usage
 from kcode.types.model import Delta, ToolSpec
 
 
@@ -32,6 +32,16 @@ class Reply:
     def done(self) -> bool:
         """Whether nothing more will come: the end marker or an error did."""
         return self._assembler.done or self._assembler.failed
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the server counted so far."""
+        return self._assembler.usage
+
+    @property
+    def arguments(self) -> str:
+        """The arguments of all calls so far, which are not shown."""
+        return self._assembler.arguments
 
     def feed(self, data: bytes) -> list[Delta]:
         """Take in bytes as they come from the connection; return what may be shown."""

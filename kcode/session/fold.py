@@ -25,6 +25,7 @@ from kcode.types.events import (
     PermissionDecided,
     PromptSet,
     Redone,
+    ResponseBroken,
     Restored,
     Retrying,
     StepEnded,
@@ -205,6 +206,7 @@ class Fold:
         if event.agent != self.agent:
             self._count_other(event)
             return
+        self.totals.count_response(event)
         match event:
             case MessageAdded(message=message):
                 self._add(message)
@@ -216,7 +218,14 @@ class Fold:
                 self._set(event)
             case ContextTrimmed() | Compacted() | Uncompacted() | Undone() | Cleared() | Redone():
                 self._reform(event)
-            case PermissionDecided() | Retrying() | AgentStarted() | AgentFinished() | Notice():
+            case (
+                PermissionDecided()
+                | Retrying()
+                | ResponseBroken()
+                | AgentStarted()
+                | AgentFinished()
+                | Notice()
+            ):
                 pass
             case StepStarted() | StepEnded() | TextDelta() | ThinkingDelta() | CallDelta() | ToolProgress():
                 pass
@@ -229,9 +238,8 @@ class Fold:
     def _count_other(self, event: Event) -> None:
         if not event.agent.startswith(f"{self.agent}/"):
             return
-        if isinstance(event, MessageAdded) and isinstance(event.message, AssistantMessage):
-            self.totals.count_response(event.message)
-        elif isinstance(event, ToolFinished):
+        self.totals.count_response(event)
+        if isinstance(event, ToolFinished):
             self.totals.count_changes(event)
 
     def _add(self, message: Message) -> None:
@@ -243,7 +251,6 @@ class Fold:
             self._answer(lost_result(call, started=self._open.started(call.id)))
         self._transcript.append(message)
         if isinstance(message, AssistantMessage):
-            self.totals.count_response(message)
             self._expect(message)
 
     def _expect(self, message: AssistantMessage) -> None:

@@ -1,6 +1,6 @@
 """What a session used: tokens, dollars, time and changed lines."""
 
-from kcode.types.events import ToolFinished, TurnEnded
+from kcode.types.events import Compacted, Event, MessageAdded, ResponseBroken, ToolFinished, TurnEnded
 from kcode.types.messages import AssistantMessage, Usage, add_usage
 
 
@@ -9,8 +9,6 @@ class Totals:
 
     Attributes:
         usage: tokens and dollars of every request.
-        by_model: the same for each model.
-        requests: how many responses came.
         duration_ms: time that turns took.
         api_ms: the part of it that the model was waited for.
         added: lines that tools added to files.
@@ -19,18 +17,20 @@ class Totals:
 
     def __init__(self) -> None:
         self.usage = Usage()
-        self.by_model: dict[str, Usage] = {}
-        self.requests = 0
         self.duration_ms = 0
         self.api_ms = 0
         self.added = 0
         self.removed = 0
 
-    def count_response(self, message: AssistantMessage) -> None:
-        """Add what a response cost."""
-        self.requests += 1
-        self.usage = add_usage(self.usage, message.usage)
-        self.by_model[message.model] = add_usage(self.by_model.get(message.model, Usage()), message.usage)
+    def count_response(self, event: Event) -> None:
+        """Add what a response used: one that was said, one that broke off, a summary."""
+        match event:
+            case MessageAdded(message=AssistantMessage(usage=usage)):
+                self.usage = add_usage(self.usage, usage)
+            case Compacted(usage=usage) | ResponseBroken(usage=usage):
+                self.usage = add_usage(self.usage, usage)
+            case _:
+                pass
 
     def count_turn(self, event: TurnEnded) -> None:
         """Add the time of a turn."""

@@ -8,7 +8,10 @@ KcodeError
 └── SessionError       a session cannot be opened, read or written
 """
 
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from kcode.types.messages import Usage
 
 ModelErrorKind: TypeAlias = Literal[
     "network",
@@ -62,6 +65,8 @@ class ModelError(KcodeError):
         status: the HTTP status, where one came.
         retry_after: seconds that the server asked to wait, where it did.
         window: the context window in tokens that an overflow error named, where it did.
+        usage: what the server counted of a response that came to no good end, where it did.
+        unshown: what was received of such a response without being shown: the arguments of its calls.
     """
 
     def __init__(
@@ -78,6 +83,8 @@ class ModelError(KcodeError):
         self.status = status
         self.retry_after = retry_after
         self.window = window
+        self.usage: Usage | None = None
+        self.unshown = ""
 
     @property
     def transient(self) -> bool:

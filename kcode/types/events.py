@@ -215,6 +215,17 @@ class Retrying(EventBase):
     message: str
 
 
+class ResponseBroken(EventBase):
+    """A response did not come to its end, and nothing of it counts; its tokens are paid for all the same.
+
+    `usage` is an estimate of the request and of what was received, unless the server had counted already.
+    """
+
+    type: Literal["response_broken"] = "response_broken"
+    model: str = ""
+    usage: Usage = Usage()
+
+
 class Hidden(Value):
     """A tool result of which the model sees only the placeholder from now on."""
 
@@ -419,6 +430,7 @@ Event: TypeAlias = (
     | TodosSet
     | PermissionDecided
     | Retrying
+    | ResponseBroken
     | ContextTrimmed
     | Compacted
     | Uncompacted

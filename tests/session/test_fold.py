@@ -13,6 +13,7 @@ from kcode.types.events import (
     ModeChanged,
     ModelChanged,
     PromptSet,
+    ResponseBroken,
     Todo,
     TodosSet,
     ToolFinished,
@@ -182,7 +183,22 @@ def test_usage_adds_up_and_an_unknown_price_does_not_count_as_free() -> None:
     priced = Usage(input=1, cached=1, cache_write=2, output=1, cost=0.25)
     state = fold([*events, answer(usage=priced), answer(usage=priced)])
     assert state.usage == Usage(input=12, cached=6, cache_write=4, output=5, reasoning=1, cost=0.5)
-    assert set(state.totals.by_model) == {"m"}
+
+
+def test_summaries_and_responses_that_broke_off_are_counted_too() -> None:
+    paid = Usage(input=7, output=2, cost=1.0)
+    guessed = paid.model_copy(update={"estimated": True})
+    compacted = Compacted(upto=1, summary="s", usage=paid)
+    state = fold(
+        [
+            user(),
+            answer(),
+            compacted,
+            ResponseBroken(usage=guessed),
+            ResponseBroken(agent="main/1", usage=paid),
+        ]
+    )
+    assert (state.usage.input, state.usage.cost, state.usage.estimated) == (21, 3.0, True)
 
 
 def test_a_sub_agent_adds_to_the_cost_and_to_nothing_else() -> None:

@@ -28,6 +28,7 @@ from kcode.types.events import (
     PermissionDecided,
     PromptSet,
     Redone,
+    ResponseBroken,
     Restored,
     Retrying,
     StepEnded,
@@ -54,7 +55,9 @@ BLINK = 0.25
 WORTH_SAYING = 2.0
 """Seconds of thinking that are mentioned in the scrollback."""
 
-_Streamed: TypeAlias = TextDelta | ThinkingDelta | CallDelta | StepStarted | StepEnded | Retrying
+_Streamed: TypeAlias = (
+    TextDelta | ThinkingDelta | CallDelta | StepStarted | StepEnded | ResponseBroken | Retrying
+)
 _Around: TypeAlias = TurnStarted | TurnEnded | Notice | AgentStarted | AgentFinished
 _Session: TypeAlias = (
     PromptSet
@@ -69,7 +72,7 @@ _Session: TypeAlias = (
     | ModelChanged
     | ModeChanged
 )
-_STREAMED = (TextDelta, ThinkingDelta, CallDelta, StepStarted, StepEnded, Retrying)
+_STREAMED = (TextDelta, ThinkingDelta, CallDelta, StepStarted, StepEnded, ResponseBroken, Retrying)
 _CALL = (ToolStarted, ToolProgress, ToolFinished, TodosSet, PermissionDecided)
 _AROUND = (TurnStarted, TurnEnded, Notice, AgentStarted, AgentFinished)
 
@@ -202,7 +205,7 @@ class Feed:
             case StepStarted():
                 self._text_shown = False
                 self.live.hear("Waiting for the model")
-            case StepEnded():
+            case StepEnded() | ResponseBroken():
                 pass
             case Retrying():
                 self._retry(event)

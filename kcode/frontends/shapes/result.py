@@ -76,6 +76,7 @@ def result_object(tally: Tally, ended: TurnEnded, *, session_id: str, model: Mod
         "terminal_reason": _TERMINAL[ended.stop_reason],
         "session_id": session_id,
         "total_cost_usd": None if usage.cost is None else round(usage.cost, 6),
+        "cost_estimated": usage.estimated,
         "usage": usage_object(usage),
         "modelUsage": {name: _model_usage(tally, name, model) for name in tally.models},
         "permission_denials": [_denial(tally, d.call_id, d.tool) for d in tally.denials],

@@ -10,6 +10,7 @@ from kcode.types.events import (
     FileChange,
     MessageAdded,
     PermissionDecided,
+    ResponseBroken,
     ToolFinished,
     TurnEnded,
     TurnStarted,
@@ -65,7 +66,9 @@ class Tally:
                 self.answer = ""
             case MessageAdded(message=AssistantMessage() as message):
                 self._response(event.agent, message)
-            case Compacted(usage=usage, model=model) if usage.input:
+            case Compacted(usage=usage, model=model) | ResponseBroken(usage=usage, model=model) if (
+                usage.input
+            ):
                 self.models.setdefault(model, ModelTally()).add(usage)
             case PermissionDecided(allowed=False):
                 self.denials.append(event)
@@ -88,7 +91,8 @@ class Tally:
         return total.usage
 
     def _response(self, agent: str, message: AssistantMessage) -> None:
-        self.models.setdefault(message.model, ModelTally()).add(message.usage)
+        if message.usage != Usage():  # what was kept of an interrupted response is counted with its event
+            self.models.setdefault(message.model, ModelTally()).add(message.usage)
         self.calls.update((call.id, call) for call in message.tool_calls)
         self._count(message.repairs)
         if agent == "main" and message.text.strip():
