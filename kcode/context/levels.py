@@ -23,7 +23,7 @@ from kcode.context.project import Projection
 from kcode.context.tokens import TokenCount
 from kcode.context.trim import Batch, calls_of, choose
 from kcode.types.errors import ModelError
-from kcode.types.events import Compacted, ContextTrimmed, Event, Hidden, Shortened
+from kcode.types.events import Compacted, ContextTrimmed, Event, Hidden, ResponseBroken, Shortened
 from kcode.types.messages import AssistantMessage, ToolMessage, UserMessage, add_usage
 from kcode.types.model import Request
 from kcode.types.state import State
@@ -150,6 +150,8 @@ async def summarise(
             )
             if await _compacted(job, event):
                 return event
+    if answer:
+        await job.emit(ResponseBroken(agent=tools.agent, model=answer.model, usage=answer.usage))
     return None
 
 

@@ -205,7 +205,7 @@ async def quietly(ports: Ports, request: Request) -> AssistantMessage:
     while True:
         received.clear()
         try:
-            return await ports.model.respond(request, hear)
+            return _counted(ports, await ports.model.respond(request, hear))
         except ModelError as error:
             await _broke(ports, received, error)
             await retries.wait(error)

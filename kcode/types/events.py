@@ -216,7 +216,7 @@ class Retrying(EventBase):
 
 
 class ResponseBroken(EventBase):
-    """A response did not come to its end, and nothing of it counts; its tokens are paid for all the same.
+    """A response did not come to its end or was of no use, and nothing of it is kept; its tokens are paid for.
 
     `usage` is an estimate of the request and of what was received, unless the server had counted already.
     """

@@ -90,8 +90,8 @@ async def test_broken_responses_use_up_the_budget(faults: Faults):
 
 
 async def test_an_unknown_price_beside_a_budget_is_said_at_once(faults: Faults):
-    place = {"model": "some-model", "base_url": "https://vendor.example/v1"}
-    async with faults(says("ok"), options={"max_budget_usd": 1.0}, **place) as talk:
+    vendor, limits = "https://vendor.example/v1", {"max_budget_usd": 1.0}
+    async with faults(says("ok"), options=limits, model="some-model", base_url=vendor) as talk:
         assert (await talk.say()).stop_reason == "end_turn"
         said_so = _rows(talk.notices, "some-model is not known")
     assert len(said_so) == 1
@@ -99,10 +99,22 @@ async def test_an_unknown_price_beside_a_budget_is_said_at_once(faults: Faults):
 
 
 async def test_the_budget_of_a_session_warns_before_it_asks(faults: Faults):
-    paid = Usage(input=1_000_000)
+    paid = Usage(input=50_000)
     steps = [says("", call("Bash", command=f"echo {i}"), usage=paid) for i in range(3)]
     async with faults(*steps, says("Done.", usage=paid)) as talk:
-        await talk.conversation.command("/budget 10.5")
+        await talk.conversation.command("/budget 0.5")
         await talk.say()
-        warned = _rows(talk.notices, "of the budget of $10.5")
-    assert warned == ["86% of the budget of $10.5 for this session is used (/budget)."]
+        warned = _rows(talk.notices, "of the budget of $0.5")
+    assert warned == ["90% of the budget of $0.5 for this session is used (/budget)."]
+
+
+async def test_a_summary_that_was_of_no_use_is_paid_for_too(faults: Faults):
+    large = Usage(input=1_000_000)
+    asked = [says("", call("Bash", command="echo 1"), usage=large) for _ in range(3)]
+    async with faults(*asked, says("Done.", usage=large)) as talk:
+        await talk.say()
+        paid = talk.conversation.cost()["usd"]
+        broken = talk.cost("broken")
+    assert len(talk.bodies) == 4
+    assert broken["input"] == 2_000_000
+    assert paid == pytest.approx(4 * 3)

@@ -276,16 +276,16 @@ async def test_row_83_a_jump_of_the_clock_does_not_end_a_stream(
 async def test_the_budget_of_a_session_asks_before_it_goes_on(faults: Faults):
     from kcode.app.limits import GO_ON
 
-    paid = Usage(input=1_000_000)
+    paid = Usage(input=50_000)
     steps = [says("", call("Bash", command=f"echo {i}"), usage=paid) for i in range(9)]
     async with faults(*steps, says("Done.", usage=paid), answers=[GO_ON, None]) as talk:
-        answer = await talk.conversation.command("/budget 5")
+        answer = await talk.conversation.command("/budget 0.25")
         assert answer is not None
-        assert "$5" in answer.text
+        assert "$0.25" in answer.text
         ended = await talk.say()
     assert ended.limit == "budget"
     assert len(talk.asked) == 2
-    assert talk.conversation.cost()["usd"] == pytest.approx(12)
+    assert talk.conversation.cost()["usd"] == pytest.approx(0.6)
 
 
 async def test_a_limit_counts_what_sub_agents_spend(faults: Faults):
