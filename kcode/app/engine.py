@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kcode.app.authorize import Authorizer
+from kcode.app.endings import EndingGuard, Endings
 from kcode.app.guarding import GuardHooks, Guarding
 from kcode.app.limits import LimitGuard, Limits, Meter
 from kcode.app.rewinding import CheckpointHooks, Rewinding
 from kcode.config.schema import Settings
-from kcode.engine.guards import Chain, EndingGuard, Endings
+from kcode.engine.guards import Chain
 from kcode.engine.loops import LoopGuard, MistakeGuard, Mistakes, Repeats
 from kcode.engine.ports import Clock
 from kcode.engine.retry import Patience
@@ -33,8 +34,8 @@ class Engine:
         retries = self.settings.retries
         return Patience(retries.overloaded_seconds, retries.longest_wait_seconds)
 
-    def hooks(self, limits: Limits) -> Hooks:
-        """The guards of one agent."""
+    def hooks(self, limits: Limits, *, small: Callable[[], bool] = lambda: False) -> Hooks:
+        """The guards of one agent; `small` says whether its model is one that explains where it should act."""
         ends = self.settings.turn_endings
         return Chain(
             [
@@ -44,8 +45,9 @@ class Engine:
                 MistakeGuard(Mistakes(ends.invalid_calls, ends.invalid_calls_stop)),
                 LoopGuard(Repeats(ends.repeated_calls, ends.repeated_calls_stop)),
                 EndingGuard(
-                    Endings(ends.empty, ends.cut_off, ends.announced),
+                    Endings(ends.empty, ends.cut_off, ends.announced, ends.shown),
                     acting=lambda: self.authorizer.mode != "plan",
+                    small=small,
                 ),
                 CheckpointHooks(self.rewinding),
             ]

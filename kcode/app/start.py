@@ -20,6 +20,7 @@ from kcode.app.recorder import Recorder
 from kcode.app.remember import Remembered
 from kcode.app.rewinding import Rewinding
 from kcode.app.sessions import Sessions
+from kcode.app.shown import runaway
 from kcode.app.view import Parts
 from kcode.config.connection import missing_text
 from kcode.config.home import Home, find_home
@@ -281,6 +282,7 @@ class _Opening:
         new_context: Callable[[], ContextWindow],
     ) -> Callable[[State | None], Agent]:
         options = self._options
+        small = model.info.window <= SMALL_WINDOW
         limits = Limits(options.max_turns, options.max_budget_usd, options.max_time)
         spec = AgentSpec(
             model=model,
@@ -290,24 +292,29 @@ class _Opening:
                 replace=options.system_prompt,
                 append=options.append_system_prompt,
                 language=engine.settings.language or "",
-                small=model.info.window <= SMALL_WINDOW,
+                small=small,
             ),
             environment=environment,
             new_state=Fold,
             new_context=new_context,
             sink=recorder,
             authorize=engine.authorizer,
-            new_hooks=lambda: engine.hooks(limits),
+            new_hooks=lambda: engine.hooks(limits, small=lambda: small),
             ask=self._frontend.ask,
             clock=self._clock,
             patience=engine.patience,
             watch_text=engine.settings.turn_endings.repeated_text,
+            enough=runaway if small else _never,
         )
         return lambda state: Agent(spec, state=state)
 
     def _places(self, root: Path, *, trusted: bool) -> Places:
         deep = self._options.trust or Trust(self._home).standing(root, self._options.cwd).known
         return Places(self._options.cwd, self._home.path, self._home.user, trusted, deep=trusted and deep)
+
+
+def _never(_: str) -> bool:
+    return False
 
 
 def _tools(authorizer: Authorizer, wanted: Collection[str] | None, window: int) -> Mapping[str, AnyTool]:

@@ -19,6 +19,8 @@ class TurnEndings(Section):
     """Answers cut off at the output limit that are continued."""
     announced: int = Field(default=2, ge=0)
     """Calls that were announced, not made, and are asked for."""
+    shown: int = Field(default=8, ge=0)
+    """Calls, commands or code that a small model shows instead of making, and that are asked for."""
     repeated_text: bool = True
     """Stop a response that repeats the same text without end."""
     repeated_calls: tuple[int, ...] = (3, 5, 8)

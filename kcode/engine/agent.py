@@ -41,6 +41,10 @@ ALONE = frozenset({"Agent", "AskUserQuestion"})
 """Tools that a sub-agent does not have: it starts no others and asks nobody."""
 
 
+def _never(_: str) -> bool:
+    return False
+
+
 async def _nobody(_: Question) -> str | None:
     return None
 
@@ -63,6 +67,7 @@ class AgentSpec:
     clock: Clock = field(default_factory=Clock)
     patience: Patience = field(default_factory=Patience)
     watch_text: bool = True
+    enough: Callable[[str], bool] = _never
 
 
 class Agent:
@@ -225,6 +230,7 @@ class Agent:
             clock=spec.clock,
             patience=spec.patience,
             watch_text=spec.watch_text,
+            enough=spec.enough,
         )
 
     async def _authorize(self, request: PermissionRequest) -> Decision:

@@ -29,6 +29,10 @@ REPEATED = """Your answer repeated the same text without end and was dropped. \
 Go on with the task: call a tool, or answer in a few words."""
 
 
+class _EnoughError(ModelError):
+    """The response is ended by kcode, and counts as it stands."""
+
+
 async def respond(ports: Ports, *, calls: bool = True) -> tuple[AssistantMessage, int]:
     """Ask for one response and add it to the transcript; returns it and the milliseconds that it took.
 
@@ -81,7 +85,7 @@ def _request(ports: Ports, *, calls: bool) -> Request:
 async def _ask(ports: Ports, request: Request) -> AssistantMessage:
     said: list[str] = []
     received: list[str] = []
-    words, thoughts = RepetitionWatch(), RepetitionWatch()
+    repeated, thoughts = RepetitionWatch(), RepetitionWatch()
 
     async def show(delta: Delta) -> None:
         received.append(delta.thinking + delta.text + delta.call)
@@ -92,13 +96,19 @@ async def _ask(ports: Ports, request: Request) -> AssistantMessage:
             await ports.emit(TextDelta(agent=ports.agent, text=delta.text))
         if delta.call:
             await ports.emit(CallDelta(agent=ports.agent, name=delta.call))
-        if ports.watch_text and (words.feed(delta.text) or thoughts.feed(delta.thinking)):
+        if ports.watch_text and (repeated.feed(delta.text) or thoughts.feed(delta.thinking)):
             raise ModelError("The model repeated the same text without end.", kind="repetition")
+        if "}" in delta.text and ports.enough("".join(said)):
+            raise _EnoughError("Nothing useful follows.", kind="repetition")
 
     finished = False
     try:
         response = await ports.model.respond(request, show)
         finished = True
+    except _EnoughError:
+        finished = True
+        words = TextPart(text="".join(said))
+        response = AssistantMessage(parts=(words,), usage=Usage(estimated=True), model=ports.model.info.id)
     except ModelError as error:
         finished = True
         await _broke(ports, received, error)

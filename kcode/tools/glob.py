@@ -25,7 +25,7 @@ _MAGIC = frozenset("*?[{")
 class Glob(BaseModel):
     """Arguments of Glob."""
 
-    pattern: str = Field(description="e.g. src/**/*.{ts,tsx}")
+    pattern: str = Field(description="e.g. **/*.py or src/**/*.{ts,tsx}")
     path: str = Field("", description="Folder, default: the working folder")
 
 

@@ -13,10 +13,11 @@ from typing import cast
 
 from engine_bench import Words, allow, tool
 
+from kcode.app.endings import EndingGuard
 from kcode.app.limits import LimitGuard, Limits, Meter
 from kcode.context.window import ContextWindow
 from kcode.engine.agent import Agent, AgentSpec
-from kcode.engine.guards import Chain, EndingGuard, PlainHooks
+from kcode.engine.guards import Chain, PlainHooks
 from kcode.engine.loops import LoopGuard, MistakeGuard
 from kcode.engine.ports import Clock
 from kcode.providers.scripted import ScriptedModel, call, says

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from engine_bench import MakeBench, Words, assert_legal, tool
 
+from kcode.app.endings import EndingGuard, Endings
 from kcode.app.limits import GO_ON, LimitGuard, Limits, Meter
 from kcode.engine import retry
-from kcode.engine.guards import Chain, EndingGuard, Endings
+from kcode.engine.guards import Chain
 from kcode.engine.loops import LoopGuard, MistakeGuard, Mistakes, Repeats
 from kcode.engine.ports import Clock
 from kcode.engine.retry import Patience

@@ -2,8 +2,9 @@ import asyncio
 
 from engine_bench import MakeBench, Words, assert_legal, file_access, tool
 
+from kcode.app.endings import EndingGuard, Endings
 from kcode.app.limits import LimitGuard, Limits
-from kcode.engine.guards import Chain, EndingGuard, Endings
+from kcode.engine.guards import Chain
 from kcode.engine.ports import Clock
 from kcode.providers.scripted import call, says
 from kcode.types.errors import ModelError, ToolError
@@ -296,10 +297,10 @@ async def test_a_model_that_writes_its_calls_is_shown_how_when_it_forgets_one(be
     await b.agent.prompt("go")
     nudge = b.model.requests[-1].messages[-1]
     assert isinstance(nudge, UserMessage)
-    assert '{"name": "Bash", "arguments"' in nudge.text
+    assert "What comes next?" in nudge.text
 
     shown = says("You can run it:\n\n```bash\npython3 x.py\n```\n")
-    b = bench([written, shown, says("Done.")], tool("Echo", echo), hooks=EndingGuard)
+    b = bench([written, shown, says("Done.")], tool("Echo", echo), tool("Bash", echo), hooks=EndingGuard)
     await b.agent.prompt("go")
     nudge = b.model.requests[-1].messages[-1]
     assert isinstance(nudge, UserMessage)

@@ -13,8 +13,9 @@ import kcode.providers.assemble
 import kcode.providers.openai_chat
 import kcode.providers.repair
 import kcode.providers.reply
+from kcode.app.endings import EndingGuard
 from kcode.arguments.mend import mend
-from kcode.engine.guards import EndingGuard, PlainHooks
+from kcode.engine.guards import PlainHooks
 from kcode.engine.loops import LoopGuard, MistakeGuard
 from kcode.providers.gate import Gate
 from kcode.screen.repetition import RepetitionWatch
