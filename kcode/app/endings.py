@@ -1,14 +1,14 @@
 """Endings that are none: nothing said, cut off, announced and not made, shown and not made."""
 
-import json
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from kcode.app.shown import Seen, Shown, failing, find_shown, reply_with, suggest
+from kcode.app.seen import Seen, what_was_seen
+from kcode.app.shown import Shown, failing, find_shown, reply_with, suggest
 from kcode.engine.guards import PlainHooks
 from kcode.types.hooks import Continue, Stop
-from kcode.types.messages import AssistantMessage, TextPart, ToolCall, ToolMessage, UserMessage
+from kcode.types.messages import AssistantMessage, TextPart, ToolCall, UserMessage
 from kcode.types.state import State
 from kcode.types.tool import ToolOutput
 
@@ -169,15 +169,7 @@ class EndingGuard(PlainHooks):
         return Continue(words, note=said[1], drop=kind == "announced")
 
     def _seen(self) -> Seen:
-        state = self._state
-        if state is None:
-            return Seen()
-        return Seen(
-            _read(state),
-            _around(state),
-            ran=_did(state, "Bash", since=_CHANGES),
-            changed=_did(state, *_CHANGES),
-        )
+        return what_was_seen(self._state) if self._state else Seen()
 
     def _loses(self) -> bool:
         return self._writes or self._small()
@@ -191,44 +183,6 @@ class EndingGuard(PlainHooks):
         )
 
 
-def _read(state: State) -> Mapping[str, str]:
-    """The files that were read from their first line on, by the path they were asked for."""
-    paths: dict[str, str] = {}
-    found: dict[str, str] = {}
-    for message in state.transcript:
-        if isinstance(message, AssistantMessage):
-            for call in message.tool_calls:
-                named = _PATH.search(call.arguments) if call.name == "Read" else None
-                if named:
-                    paths[call.id] = str(json.loads(named[1]))
-        elif isinstance(message, ToolMessage) and message.call_id in paths and not message.is_error:
-            lines = _NUMBERED.findall(message.text)
-            if lines and lines[0][0] == "1":
-                found[paths[message.call_id]] = "\n".join(text for _, text in lines)
-    return found
-
-
-def _around(state: State) -> str:
-    """Where names of files that exist are found: what the model was told of the folder, and results."""
-    results = (m.text for m in state.transcript if isinstance(m, ToolMessage))
-    return "\n".join((state.system, *results))
-
-
-def _did(state: State, *tools: str, since: Collection[str] = ()) -> bool:
-    """Whether one of these tools did something since the person spoke last, and since tools of the second row did."""
-    for message in reversed(state.transcript):
-        if isinstance(message, UserMessage) and message.origin == "user":
-            return False
-        if isinstance(message, ToolMessage) and message.name in tools and (since or not message.is_error):
-            return True
-        if isinstance(message, ToolMessage) and message.name in since and not message.is_error:
-            return False
-    return False
-
-
-_CHANGES = ("Edit", "Write")
-_PATH = re.compile(r'"file_path"\s*:\s*("(?:[^"\\]|\\.)*")')
-_NUMBERED = re.compile(r"^ *(\d+)\t(.*)$", re.MULTILINE)
 _INTENT = re.compile(
     r"(?:to [^.\n]{3,120}?, )?"
     r"(?:(?:ok(?:ay)?|now|next|then|first|great|good|perfect|sure|so|all right)\b[,.:!]?\s+)*"

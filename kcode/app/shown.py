@@ -3,11 +3,13 @@
 import difflib
 import json
 import re
+import shlex
 import textwrap
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, cast
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, cast
 
+from kcode.app.seen import Seen
 from kcode.types.model import JsonObject
 
 _OBJECT = re.compile(r'\{\s*"name"\s*:')
@@ -37,6 +39,17 @@ _TESTS = {
     r"\bgo\.mod\b": "go test ./...",
 }
 """How the tests of a folder are run, by a file in it."""
+_RUN = re.compile(r"\b(?:run|execute|start|try|test)\b", re.IGNORECASE)
+_RUNNERS = {
+    "py": "python3",
+    "js": "node",
+    "sh": "bash",
+    "rb": "ruby",
+    "go": "go run",
+    "php": "php",
+    "pl": "perl",
+}
+"""How a single file is run, by its ending."""
 _PLANNED = 4
 """Calls in the text of one response from which on it is a plan; a list of a few may be meant to be run."""
 _BEYOND = 2_500
@@ -58,6 +71,7 @@ _SAID = {
         "The file was not changed yet",
         "Code was shown but no file was changed; asked for it.",
     ),
+    "unrun": ("It was not run yet", "What was changed was not run; asked for it."),
     "prose": (
         "You gave advice instead of doing the work",
         "Advice was given instead of a call; asked for it.",
@@ -65,24 +79,17 @@ _SAID = {
 }
 
 
+Kind: TypeAlias = Literal["call", "command", "code", "prose", "unrun"]
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What was shown: what the model is told, the call that it is asked for, and what the person is told."""
 
-    kind: Literal["call", "command", "code", "prose"]
+    kind: Kind
     told: str
     call: str
     note: str
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What the model knows already: files that it read, by path; where others are named; what it did."""
-
-    read: Mapping[str, str] = field(default_factory=dict[str, str])
-    around: str = ""
-    ran: bool = False
-    changed: bool = False
 
 
 def find_shown(text: str, prompt: str, offered: Collection[str], seen: Seen) -> Shown | None:
@@ -112,7 +119,23 @@ def find_shown(text: str, prompt: str, offered: Collection[str], seen: Seen) -> 
     if _ADVICE.search(text) and (len(text) >= _PROSE or not seen.changed) and "Read" in offered:
         call = _call("Read", file_path=_named(text)) if _named(text) else _look(seen)
         return _ask("prose", call) if call else None
-    return None
+    call = _unfinished(prompt, seen) if "Bash" in offered else ""
+    return _ask("unrun", call) if call else None
+
+
+def _unfinished(prompt: str, seen: Seen) -> str:
+    """Run what was changed, where the person wants it run; empty where it was, or nobody knows how."""
+    if not seen.changed or seen.ran:
+        return ""
+    if failing(prompt):
+        return _tests(seen)
+    runner = _RUNNERS.get(seen.changed.rpartition(".")[2], "") if _RUN.search(prompt) else ""
+    return _call("Bash", command=f"{runner} {shlex.quote(seen.changed)}") if runner else ""
+
+
+def _tests(seen: Seen) -> str:
+    command = next((command for sign, command in _TESTS.items() if re.search(sign, seen.around)), "")
+    return _call("Bash", command=command) if command else ""
 
 
 def failing(prompt: str) -> bool:
@@ -121,11 +144,10 @@ def failing(prompt: str) -> bool:
 
 
 def suggest(prompt: str, seen: Seen) -> str:
-    """A call that makes sense now, whatever was said: run what fails, look at the files one by one; empty for none."""
-    test = next((command for sign, command in _TESTS.items() if re.search(sign, seen.around)), "")
-    if test and failing(prompt) and not seen.ran:
-        return _call("Bash", command=test)
-    return "" if seen.changed else _look(seen)
+    """A call that makes sense now, whatever was said: run what fails or is new, look at the files; empty for none."""
+    if seen.changed:
+        return _unfinished(prompt, seen)
+    return (failing(prompt) and not seen.ran and _tests(seen)) or _look(seen)
 
 
 def runaway(text: str) -> bool:
@@ -142,7 +164,7 @@ def reply_with(call: str, *, fenced: bool = False) -> str:
     return f"Reply with this call, and with nothing else:\n{form}"
 
 
-def _ask(kind: Literal["call", "command", "code", "prose"], call: str) -> Shown:
+def _ask(kind: Kind, call: str) -> Shown:
     told, note = _SAID[kind]
     return Shown(kind, told, call, note)
 

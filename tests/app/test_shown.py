@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from kcode.app.shown import Seen, find_shown, runaway
+from kcode.app.seen import Seen
+from kcode.app.shown import find_shown, runaway
 
 TOOLS = ("Read", "Edit", "Write", "Bash")
 DO = "make the greeting French and run it"
@@ -91,7 +92,7 @@ def test_long_advice_is_asked_to_be_work() -> None:
 def test_advice_after_the_work_is_an_answer_and_before_it_none() -> None:
     text = "You can run it with make."
     around = "In it at the start: greet.py"
-    assert find_shown(text, DO, TOOLS, Seen(around=around, changed=True)) is None
+    assert find_shown(text, DO, TOOLS, Seen(around=around, changed="greet.py", ran=True)) is None
     assert asked(text, around=around) == ("Read", {"file_path": "greet.py"})
 
 
@@ -164,3 +165,15 @@ def test_a_plan_of_many_calls_is_enough_but_a_few_may_be_meant() -> None:
     assert not runaway('{"name": "x"} ' * 9)
     assert not runaway("words " * 2_000 + one)
     assert runaway(one + "words " * 2_000)
+
+
+def test_what_was_changed_is_run_where_the_person_wants_it_run() -> None:
+    def next_call(prompt: str, seen: Seen) -> str:
+        shown = find_shown("The file is written.", prompt, TOOLS, seen)
+        return shown.call if shown else ""
+
+    assert "\"python3 'my hello.py'\"" in next_call("create it and run it", Seen(changed="my hello.py"))
+    assert next_call("create it and run it", Seen(changed="hello.py", ran=True)) == ""
+    assert next_call("create it and run it", Seen(changed="hello.txt")) == ""
+    assert next_call("create it", Seen(changed="hello.py")) == ""
+    assert "pytest" in next_call("fix the bug", Seen(changed="a.py", around="test_a.py"))
