@@ -137,9 +137,8 @@ class EndingGuard(PlainHooks):
         )
         if shown is None or (shown.kind == "prose" and not self._small()):
             return None
-        if shown.kind == "call" and self._fresh:
-            self._writes = True
-        return shown if self._loses() else None
+        # A larger model that plans calls with its first words is asked for them; later on it may show some.
+        return shown if self._loses() or (shown.kind == "call" and self._fresh) else None
 
     def _prompt(self) -> str:
         """What the person asked for last."""

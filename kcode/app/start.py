@@ -32,6 +32,7 @@ from kcode.context.window import ContextWindow
 from kcode.engine.agent import Agent, AgentSpec
 from kcode.engine.ports import Clock
 from kcode.environment.local import LocalEnvironment
+from kcode.process.programs import outside
 from kcode.prompts.build import system_prompt
 from kcode.session.checkpoints import Checkpoints
 from kcode.session.fold import Fold
@@ -121,7 +122,7 @@ class _Opening:
         loaded = load_settings(options, home=self._home, environ=self._environ, root=root, trusted=trusted)
         self._notices += [*loaded.warnings, *([self._home.problem] if self._home.problem else [])]
         confinement = Confinement(loaded.settings.sandbox, self._environ, self._home.user, self._home.path)
-        plain = self._environment or self._local(loaded, confinement)
+        plain = self._environment or self._local(loaded, confinement, trusted=trusted)
         if self._environment is not None:
             confinement.unfit("commands do not run on this machine")
         self._notices += await confinement.begin()
@@ -211,12 +212,15 @@ class _Opening:
         self._notices += found.warnings
         return found.connection
 
-    def _local(self, loaded: Loaded, confinement: Confinement) -> Environment:
+    def _local(self, loaded: Loaded, confinement: Confinement, *, trusted: bool) -> Environment:
+        environ = dict(self._environ)
+        if not trusted and "PATH" in environ:
+            environ["PATH"] = outside(environ["PATH"], self._options.cwd)
         local = LocalEnvironment(
             self._options.cwd,
             folders=self._options.add_dirs,
             home=self._home.path,
-            environ=self._environ,
+            environ=environ,
             pass_env=loaded.settings.pass_env,
             variables=loaded.settings.env,
             hidden=lambda path: self._rules is not None and self._rules.hides(path),

@@ -152,14 +152,6 @@ def _callback(words: tuple[Word, ...]) -> list[Inner]:
     return _script_at(words, place + 1)
 
 
-def _alias(words: tuple[Word, ...]) -> list[Inner]:
-    return [
-        Inner(script=w.text.partition("=")[2], unknown="" if w.literal else "an alias is not known")
-        for w in words[1:]
-        if "=" in w.text
-    ]
-
-
 def _jobs(words: tuple[Word, ...]) -> list[Inner]:
     return [Inner(words[2:])] if len(words) > 2 and words[1].text == "-x" else []
 
@@ -195,7 +187,6 @@ _SPECIAL: Final[dict[str, Callable[[tuple[Word, ...]], list[Inner]]]] = {
     "readarray": _callback,
     "compgen": _callback,
     "complete": _callback,
-    "alias": _alias,
     "jobs": _jobs,
     "hash": _hash,
     "fc": _history,

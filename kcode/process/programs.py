@@ -42,6 +42,12 @@ def absolute_places(path: str) -> list[str]:
     return [place for place in path.split(os.pathsep) if place.startswith(os.sep)]
 
 
+def outside(path: str, cwd: Path) -> str:
+    """Return a PATH without the places that lie in the project; what a folder holds that nobody trusts is not run."""
+    project = _project(cwd)
+    return os.pathsep.join(p for p in absolute_places(path) if project is None or not _lies_in(p, project))
+
+
 def _project(cwd: Path) -> str | None:
     """The folder whose programs are not taken; None for the home folder and those above it, which hold no project."""
     here = Path(os.path.realpath(cwd))

@@ -1,0 +1,60 @@
+"""Small models are helped from step to step; larger ones are left alone."""
+
+from engine_bench import MakeBench, Words, tool
+
+from kcode.app.endings import EndingGuard, Endings
+from kcode.providers.scripted import call, says
+from kcode.types.messages import ToolMessage, UserMessage
+from kcode.types.tool import ToolContext, ToolOutput, text_output
+
+CODE = "In `calc.py`:\n```python\ndef add(a, b):\n    return a + b\n```"
+
+
+async def echo(args: Words, _: ToolContext) -> ToolOutput:
+    return text_output(args.text)
+
+
+def small() -> EndingGuard:
+    return EndingGuard(small=lambda: True)
+
+
+async def test_a_small_model_sees_the_task_with_each_result_and_a_larger_one_does_not(
+    bench: MakeBench,
+) -> None:
+    for guard, brought in ((small, True), (EndingGuard, False)):
+        b = bench([says("", call("Echo", text="x")), says("Done.")], tool("Echo", echo), hooks=guard)
+        await b.agent.prompt("tidy the code")
+        result = b.model.requests[-1].messages[-1]
+        assert isinstance(result, ToolMessage)
+        assert ("the task is: tidy the code" in result.text) is brought
+
+
+async def test_a_larger_model_may_show_code_as_its_answer(bench: MakeBench) -> None:
+    b = bench([says(CODE)], hooks=EndingGuard)
+    assert (await b.agent.prompt("fix add")).steps == 1
+
+
+async def test_a_small_model_that_shows_code_twice_is_left_with_it_between_two_calls(
+    bench: MakeBench,
+) -> None:
+    tools = [tool(name, echo) for name in ("Read", "Edit", "Write")]
+    b = bench((says(CODE) for _ in range(9)), *tools, hooks=small)
+    assert (await b.agent.prompt("fix add")).steps == 3
+    b = bench(
+        (says(CODE) for _ in range(9)),
+        *tools,
+        hooks=lambda: EndingGuard(Endings(shown=1), small=lambda: True),
+    )
+    assert (await b.agent.prompt("fix add")).steps == 2
+
+
+async def test_a_call_that_was_asked_for_is_asked_for_again_where_nothing_comes(bench: MakeBench) -> None:
+    tools = [tool(name, echo) for name in ("Read", "Edit", "Write")]
+    b = bench([says(CODE), says(thinking="hm"), says("Done.")], *tools, hooks=small)
+    await b.agent.prompt("fix add")
+    asked = [
+        m.text for m in b.model.requests[-1].messages if isinstance(m, UserMessage) and m.origin == "harness"
+    ]
+    assert len(asked) == 2
+    assert all('"name": "Write"' in text for text in asked)
+    assert "```" in asked[1]
