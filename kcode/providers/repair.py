@@ -29,6 +29,7 @@ from kcode.types.messages import (
 )
 from kcode.types.model import ToolSpec
 
+_BODY = re.compile(r"[\[{].*[\]}]", re.DOTALL)
 _MARKUP = re.compile(r"<\||[<◁]/?think|\A\s*\(Empty response: \{")
 _HEADER = re.compile(r"(?:functions?[.:])?(.*?)(?::\d+)*", re.DOTALL)
 _CLEANED_HEADER = re.compile(r"(?:functions?[_.:])?(.+?)(?:[_:]\d+)*", re.DOTALL)
@@ -162,9 +163,15 @@ def _written(
         before = _read(sent.text, schemas, lone_end=lone_end)
         return (None, content) if before.calls else (Written(before.text.rstrip(), sent.calls), before)
     found = find_written(content.text, schemas)
-    if found is None or content.calls or content.text[len(found.text) :].strip() not in text:
+    if found is None or content.calls or not _verbatim(content.text[len(found.text) :], text):
         return None, content
     return found, content
+
+
+def _verbatim(block: str, text: str) -> bool:
+    """Whether the JSON of a block stands in a text letter by letter: no token was taken out of a value."""
+    body = _BODY.search(block)
+    return body is not None and body[0] in text
 
 
 def _named(call: RawCall, schemas: Mapping[str, Mapping[str, Any]], mended: list[tuple[str, str]]) -> str:

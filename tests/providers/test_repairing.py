@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kcode.arguments import ArgumentsError, parse
@@ -559,6 +559,7 @@ FRAGMENTS = [
     st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join),
     st.lists(st.integers(1, 30), min_size=1, max_size=9),
 )
+@example('<tool_call><|tool_calls_section_begin|>{"name": "Bash", "arguments": {"command": "ls"}}', [1])
 def test_what_is_shown_does_not_depend_on_the_chunks(text: str, sizes: list[int]):
     def shown(cuts: list[int]) -> tuple[str, str]:
         sieve = MarkupFilter([t.name for t in TOOLS])
