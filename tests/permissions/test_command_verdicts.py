@@ -463,7 +463,6 @@ def test_a_wide_rule_covers_no_program_that_its_options_name(command: str) -> No
         "git filter-branch --tree-filter 'rm x' HEAD",
         "git ls-remote 'ext::rm x'",
         "git -c protocol.ext.allow=always -c remote.o.url='ext::rm x' fetch o",
-        "alias ls='rm x'",
         "mapfile -C 'rm x' -c 1 y",
         "compgen -C rm",
         "jobs -x rm x",
@@ -570,3 +569,9 @@ def test_sed_scripts_that_only_edit_text_need_no_rule(script: str) -> None:
 )
 def test_sed_scripts_that_do_more_ask(script: str) -> None:
     assert decision_on(f"sed '{script}' a.py") == "ask"
+
+
+def test_an_alias_runs_nothing_yet_and_asks_whatever_it_names() -> None:
+    for command in ("alias ls='rm x'", "alias ls=rm; ls x"):
+        assert decision_on(command, WIDE) == "ask"
+        assert decision_on(command, bash_rules(deny=["rm:*"]), "bypassPermissions") == "ask"
