@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 
 from kcode.app.seen import Seen, what_was_seen
 from kcode.app.shown import Shown, failing, find_shown, reply_with, suggest
-from kcode.engine.guards import PlainHooks
+from kcode.engine.guards import PlainHooks, with_words
 from kcode.types.hooks import Continue, Stop
-from kcode.types.messages import AssistantMessage, TextPart, ToolCall, UserMessage
+from kcode.types.messages import AssistantMessage, ToolCall, UserMessage
 from kcode.types.state import State
 from kcode.types.tool import ToolOutput
 
@@ -62,10 +62,10 @@ class EndingGuard(PlainHooks):
         endings: Endings | None = None,
         *,
         acting: Callable[[], bool] = lambda: True,
-        small: Callable[[], bool] = lambda: False,
+        small: bool = False,
     ) -> None:
         self._endings = endings or Endings()
-        self._left = {"empty": 0, "cut": 0, "announced": 0, "shown": 0}
+        self._left = dict.fromkeys(asdict(self._endings), 0)
         self._in_a_row, self._asked = 0, ""
         self._acting, self._small = acting, small
         self._writes, self._fresh = False, True
@@ -84,14 +84,8 @@ class EndingGuard(PlainHooks):
                 self._left |= {"empty": self._endings.empty, "announced": self._endings.announced}
         self._fresh = step == 1
         if self._fresh:
-            given = self._endings
             self._in_a_row, self._asked = 0, ""
-            self._left = {
-                "empty": given.empty,
-                "cut": given.cut,
-                "announced": given.announced,
-                "shown": given.shown,
-            }
+            self._left = asdict(self._endings)
         return None
 
     async def after_call(self, call: ToolCall, output: ToolOutput) -> ToolOutput:
@@ -99,7 +93,7 @@ class EndingGuard(PlainHooks):
         del call
         if not self._loses() or not self._prompt():
             return output
-        return replace(output, parts=(*output.parts, TextPart(text=f"\n\n{self._task()}")))
+        return with_words(output, self._task())
 
     async def before_stop(self, response: AssistantMessage) -> Stop | Continue | None:
         """Tell apart an answer, a cut-off one, an announcement and nothing at all."""
@@ -126,19 +120,13 @@ class EndingGuard(PlainHooks):
     def _shown(self, text: str) -> Shown | None:
         """What was shown instead of done, as far as this model is known to do so."""
         state = self._state
-        if state is None:
-            return None
-        offered = [tool.name for tool in state.tools]
-        shown = find_shown(
-            text,
-            self._prompt(),
-            offered,
-            self._seen(),
-        )
-        if shown is None or (shown.kind == "prose" and not self._small()):
-            return None
         # A larger model that plans calls with its first words is asked for them; later on it may show some.
-        return shown if self._loses() or (shown.kind == "call" and self._fresh) else None
+        if state is None or not (self._loses() or (self._fresh and '"arguments"' in text)):
+            return None
+        shown = find_shown(text, self._prompt(), [tool.name for tool in state.tools], self._seen())
+        if shown is None or (shown.kind == "prose" and not self._small):
+            return None
+        return shown if self._loses() or shown.kind == "call" else None
 
     def _prompt(self) -> str:
         """What the person asked for last."""
@@ -171,7 +159,7 @@ class EndingGuard(PlainHooks):
         return what_was_seen(self._state) if self._state else Seen()
 
     def _loses(self) -> bool:
-        return self._writes or self._small()
+        return self._writes or self._small
 
     def _task(self) -> str:
         """Say what the person wants, and ask for the next call."""

@@ -34,7 +34,7 @@ class Engine:
         retries = self.settings.retries
         return Patience(retries.overloaded_seconds, retries.longest_wait_seconds)
 
-    def hooks(self, limits: Limits, *, small: Callable[[], bool] = lambda: False) -> Hooks:
+    def hooks(self, limits: Limits, *, small: bool = False) -> Hooks:
         """The guards of one agent; `small` says whether its model is one that explains where it should act."""
         ends = self.settings.turn_endings
         return Chain(

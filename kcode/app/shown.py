@@ -245,8 +245,8 @@ def _calls(text: str, offered: Collection[str]) -> Sequence[JsonObject]:
 def _first(calls: Sequence[JsonObject], prompt: str, seen: Seen) -> str:
     """The call to begin with: the first, but what fails is to be run before it is mended."""
     if failing(prompt) and not seen.ran:
-        run = next((call for call in calls if call["name"] == "Bash"), None)
-        guess = suggest(prompt, seen)
-        if run or guess.startswith('{"name": "Bash"'):
-            return json.dumps(run, ensure_ascii=False) if run else guess
+        shown = (json.dumps(call, ensure_ascii=False) for call in calls if call["name"] == "Bash")
+        run = next(shown, "") or _tests(seen)
+        if run:
+            return run
     return json.dumps(calls[0], ensure_ascii=False)

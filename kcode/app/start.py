@@ -303,22 +303,18 @@ class _Opening:
             new_context=new_context,
             sink=recorder,
             authorize=engine.authorizer,
-            new_hooks=lambda: engine.hooks(limits, small=lambda: small),
+            new_hooks=lambda: engine.hooks(limits, small=small),
             ask=self._frontend.ask,
             clock=self._clock,
             patience=engine.patience,
             watch_text=engine.settings.turn_endings.repeated_text,
-            enough=runaway if small else _never,
+            enough=runaway if small else None,
         )
         return lambda state: Agent(spec, state=state)
 
     def _places(self, root: Path, *, trusted: bool) -> Places:
         deep = self._options.trust or Trust(self._home).standing(root, self._options.cwd).known
         return Places(self._options.cwd, self._home.path, self._home.user, trusted, deep=trusted and deep)
-
-
-def _never(_: str) -> bool:
-    return False
 
 
 def _tools(authorizer: Authorizer, wanted: Collection[str] | None, window: int) -> Mapping[str, AnyTool]:

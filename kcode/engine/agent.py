@@ -41,10 +41,6 @@ ALONE = frozenset({"Agent", "AskUserQuestion"})
 """Tools that a sub-agent does not have: it starts no others and asks nobody."""
 
 
-def _never(_: str) -> bool:
-    return False
-
-
 async def _nobody(_: Question) -> str | None:
     return None
 
@@ -67,7 +63,7 @@ class AgentSpec:
     clock: Clock = field(default_factory=Clock)
     patience: Patience = field(default_factory=Patience)
     watch_text: bool = True
-    enough: Callable[[str], bool] = _never
+    enough: Callable[[str], bool] | None = None
 
 
 class Agent:

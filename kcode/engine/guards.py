@@ -1,10 +1,11 @@
 """Hooks that change nothing, and several hooks as one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kcode.types.frontend import Decision, PermissionRequest
 from kcode.types.hooks import Continue, Hooks, Stop
-from kcode.types.messages import AssistantMessage, ToolCall
+from kcode.types.messages import AssistantMessage, TextPart, ToolCall
 from kcode.types.state import State
 from kcode.types.tool import ToolOutput
 
@@ -94,3 +95,8 @@ class Chain(PlainHooks):
             if (said := await hook.before_stop(response)) is not None:
                 return said
         return None
+
+
+def with_words(output: ToolOutput, words: str) -> ToolOutput:
+    """Add words of the harness to a result."""
+    return replace(output, parts=(*output.parts, TextPart(text=f"\n\n{words}")))

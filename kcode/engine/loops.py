@@ -2,11 +2,11 @@
 
 import json
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from kcode.arguments import example, resolve
-from kcode.engine.guards import PlainHooks
+from kcode.engine.guards import PlainHooks, with_words
 from kcode.types.frontend import Decision, PermissionRequest
 from kcode.types.hooks import Continue, Stop
 from kcode.types.messages import AssistantMessage, TextPart, ToolCall
@@ -92,7 +92,7 @@ class LoopGuard(PlainHooks):
             f"[kcode: this is the same {call.name} call with the same result {times} times now. "
             "Nothing will change by repeating it: use what it says, try something else, or answer.]"
         )
-        return _with(output, words)
+        return with_words(output, words)
 
     async def before_stop(self, response: AssistantMessage) -> Stop | Continue | None:
         """End the turn after the answer that was asked for."""
@@ -138,7 +138,7 @@ class MistakeGuard(PlainHooks):
         schema = self._tools[known].parameters
         sample = json.dumps(example(schema, known, schema), ensure_ascii=False)
         whole = json.dumps(schema, ensure_ascii=False)
-        return _with(output, f"The schema of {known}: {whole}\nA call that would work: {sample}")
+        return with_words(output, f"The schema of {known}: {whole}\nA call that would work: {sample}")
 
 
 def _key(call: ToolCall, output: ToolOutput) -> _Key:
@@ -162,7 +162,3 @@ def _plain(value: object) -> object:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in cast("dict[str, object]", value).items()}
     return value
-
-
-def _with(output: ToolOutput, words: str) -> ToolOutput:
-    return replace(output, parts=(*output.parts, TextPart(text=f"\n\n{words}")))

@@ -69,10 +69,6 @@ class Context(Protocol):
         ...
 
 
-def _never(_: str) -> bool:
-    return False
-
-
 @dataclass(frozen=True, slots=True)
 class Clock:
     """Time, so that tests need not wait."""
@@ -101,5 +97,5 @@ class Ports:
     patience: Patience = field(default_factory=Patience)
     watch_text: bool = True
     """Whether a response that repeats itself without end is stopped."""
-    enough: Callable[[str], bool] = _never
-    """Whether the words so far show that nothing useful follows: the response ends there."""
+    enough: Callable[[str], bool] | None = None
+    """Whether the words so far show that nothing useful follows: the response ends there; None to hear all."""

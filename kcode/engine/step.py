@@ -98,7 +98,7 @@ async def _ask(ports: Ports, request: Request) -> AssistantMessage:
             await ports.emit(CallDelta(agent=ports.agent, name=delta.call))
         if ports.watch_text and (repeated.feed(delta.text) or thoughts.feed(delta.thinking)):
             raise ModelError("The model repeated the same text without end.", kind="repetition")
-        if "}" in delta.text and ports.enough("".join(said)):
+        if ports.enough is not None and "}" in delta.text and ports.enough("".join(said)):
             raise _EnoughError("Nothing useful follows.", kind="repetition")
 
     finished = False

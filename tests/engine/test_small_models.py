@@ -15,7 +15,7 @@ async def echo(args: Words, _: ToolContext) -> ToolOutput:
 
 
 def small() -> EndingGuard:
-    return EndingGuard(small=lambda: True)
+    return EndingGuard(small=True)
 
 
 async def test_a_small_model_sees_the_task_with_each_result_and_a_larger_one_does_not(
@@ -43,7 +43,7 @@ async def test_a_small_model_that_shows_code_twice_is_left_with_it_between_two_c
     b = bench(
         (says(CODE) for _ in range(9)),
         *tools,
-        hooks=lambda: EndingGuard(Endings(shown=1), small=lambda: True),
+        hooks=lambda: EndingGuard(Endings(shown=1), small=True),
     )
     assert (await b.agent.prompt("fix add")).steps == 2
 
