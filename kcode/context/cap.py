@@ -55,7 +55,7 @@ class OutputCap:
         if call.name in VIEWS:
             room = max(room, min(12_000, window // 8))
         words = "".join(p.text for p in output.parts if isinstance(p, TextPart))
-        if tokens.at_most(words) <= room or tokens.of_text(words) <= room:
+        if tokens.fits(words, room):
             return output
         place = str(output.details.get("spill") or "")
         if not place and self._save is not None:

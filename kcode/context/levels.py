@@ -229,7 +229,7 @@ async def _shorten_users(job: Job, end: int) -> None:
 
 async def _shortened(job: Job, position: int, message: UserMessage, room: int) -> Shortened | None:
     text = job.state.shortened.get(position, message.text)
-    if tokens.at_most(text) <= room or tokens.of_text(text) <= room:
+    if tokens.fits(text, room):
         return None
     place = await job.tools.save(f"user_{position}", message.text) if job.tools.save else ""
     return Shortened(position=position, text=head_and_tail(message.text, room, place))
@@ -298,7 +298,7 @@ async def squeeze(job: Job, *, room: int) -> None:
         if free <= 0:
             break
         message = state.transcript[position]
-        if tokens.of_text(_words_in_view(state, position)) <= room:
+        if tokens.fits(_words_in_view(state, position), room):
             media.append(position)
             free -= tokens.MEDIA
         elif isinstance(message, ToolMessage):

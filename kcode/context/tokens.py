@@ -31,6 +31,11 @@ def at_most(text: str) -> int:
     return len(text) if text.isascii() else 4 * len(text)
 
 
+def fits(text: str, room: int) -> bool:
+    """Whether a text is estimated at no more than `room` tokens; a short one is not even looked at."""
+    return at_most(text) <= room or of_text(text) <= room
+
+
 def of_message(message: Message) -> int:
     """Estimate a message with everything in it."""
     return PER_MESSAGE + sum(_of_part(part) for part in message.parts)
