@@ -204,7 +204,7 @@ async def _ask(job: Job, focus: str) -> AssistantMessage | None:
         except ModelError as error:
             if error.kind in _HOPELESS:
                 raise
-            return answer.model_copy(update={"parts": ()}) if answer else None
+            break
         if spent:
             answer = answer.model_copy(update={"usage": add_usage(spent, answer.usage)})
         # What was cut off, filtered or called instead is no summary; asked once more, with more room.
