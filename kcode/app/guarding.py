@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kcode.config.trust import Trust
@@ -84,12 +85,4 @@ class GuardHooks(PlainHooks):
             return output
         self._stop = await self._guarding.found(paths)
         note = TextPart(text=f"[kcode: {self._stop}]")
-        return ToolOutput(
-            parts=(*output.parts, note),
-            is_error=output.is_error,
-            changes=output.changes,
-            seen=output.seen,
-            todos=output.todos,
-            repairs=output.repairs,
-            details=output.details,
-        )
+        return replace(output, parts=(*output.parts, note))

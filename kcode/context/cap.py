@@ -1,6 +1,7 @@
 """The first level: no tool result enters the transcript larger than it should be."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from kcode.context import tokens
 from kcode.context.budget import Limits, cap_of
@@ -63,15 +64,8 @@ class OutputCap:
         short = head_and_tail(words, room, place)
         pictures = tuple(p for p in output.parts if isinstance(p, ImagePart))
         details = {**output.details, "spill": place} if place else output.details
-        return ToolOutput(
-            parts=(TextPart(text=short), *pictures),
-            is_error=output.is_error,
-            changes=output.changes,
-            seen=_partly(output, call),
-            todos=output.todos,
-            repairs=output.repairs,
-            details=details,
-        )
+        parts = (TextPart(text=short), *pictures)
+        return replace(output, parts=parts, seen=_partly(output, call), details=details)
 
     async def before_stop(self, response: AssistantMessage) -> Stop | Continue | None:
         """Let the turn end."""
