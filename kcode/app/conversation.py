@@ -123,23 +123,18 @@ class Conversation(View):
 
     async def set_model(self, model: str) -> ModelInfo:
         """Switch to another model."""
-        return await self._use(model)
+        return await self._use(model, self.effort)
 
     async def set_effort(self, effort: str) -> None:
         """Ask the model to think more or less from the next request on."""
-        parts = self._parts
-        before, parts.connection = parts.connection, replace(parts.connection, effort=effort)
-        try:
-            await self._use(self.model.id)
-        except BaseException:
-            parts.connection = before
-            raise
+        await self._use(self.model.id, effort)
 
-    async def _use(self, model: str) -> ModelInfo:
+    async def _use(self, model: str, effort: str) -> ModelInfo:
         if self.busy:
             # The running turn holds on to its model's connection.
             raise ConfigError(BUSY)
-        opened = await self._parts.open_model(model, self._parts.connection.effort)
+        opened = await self._parts.open_model(model, effort)
+        self._parts.connection = replace(self._parts.connection, effort=effort)
         previous = self._agent.model
         await self._agent.use_model(opened)
         await previous.close()

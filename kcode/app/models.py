@@ -72,7 +72,7 @@ class Models:
             first, [partial(self._other, name, session, effort) for name in names], self.tell
         )
 
-    async def switch(self, model: str, session: str, effort: str | None = None) -> Model:
+    async def switch(self, model: str, session: str, effort: str) -> Model:
         """Open another model in the middle of a conversation, with what the endpoint says of its window.
 
         Raises:
