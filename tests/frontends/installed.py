@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,9 +51,15 @@ class Place:
         return kept | self.environ
 
     async def start(
-        self, *arguments: str, base_url: str = "", stdin: int = asyncio.subprocess.DEVNULL
+        self,
+        *arguments: str,
+        base_url: str = "",
+        stdin: int = asyncio.subprocess.DEVNULL,
+        under: Sequence[str] = (),
     ) -> asyncio.subprocess.Process:
+        """Start kcode; `under` is another program that runs it, or a few words of shell that end in `"$@"`."""
         return await asyncio.create_subprocess_exec(
+            *under,
             *KCODE,
             *arguments,
             cwd=self.folder,
@@ -63,9 +69,11 @@ class Place:
             stderr=asyncio.subprocess.PIPE,
         )
 
-    async def run(self, *arguments: str, base_url: str = "", piped: str | None = None) -> Done:
+    async def run(
+        self, *arguments: str, base_url: str = "", piped: str | None = None, under: Sequence[str] = ()
+    ) -> Done:
         stdin = asyncio.subprocess.DEVNULL if piped is None else asyncio.subprocess.PIPE
-        process = await self.start(*arguments, base_url=base_url, stdin=stdin)
+        process = await self.start(*arguments, base_url=base_url, stdin=stdin, under=under)
         data = None if piped is None else piped.encode()
         try:
             out, err = await asyncio.wait_for(process.communicate(data), SECONDS)

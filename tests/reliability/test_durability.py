@@ -9,24 +9,8 @@ from kcode.providers.scripted import Step, call, says
 from kcode.providers.scripted_server import ScriptedServer
 from kcode.providers.scripted_wire import Wire
 from kcode.session.store import slug
-from tests.frontends.installed import KCODE, SECONDS, Done, Place
+from tests.frontends.installed import Place
 from tests.reliability.provoke import SESSION, fill, needs, recorded, small_disk, traced, unanswered
-
-
-async def under(place: Place, wrapper: list[str], *arguments: str, base_url: str) -> Done:
-    """Run the installed program under another one."""
-    process = await asyncio.create_subprocess_exec(
-        *wrapper,
-        *KCODE,
-        *arguments,
-        cwd=place.folder,
-        env=place.env(base_url) | {"PYTHONDONTWRITEBYTECODE": "1"},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await asyncio.wait_for(process.communicate(), SECONDS)
-    return Done(process.returncode or 0, out.decode(), err.decode())
 
 
 def log_of(place: Place) -> Path:
@@ -46,6 +30,7 @@ async def test_the_disk_is_asked_after_each_prompt_around_each_change_at_the_end
 ) -> None:
     needs("strace")
     out = tmp_path / "trace"
+    place.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     wrapper = ["strace", "-f", "-y", "-s", "400", "-o", str(out), "-e", "trace=write,fdatasync,fsync,execve"]
     # Copies of the folder are kept beside the calls, and told whenever they are made.
     flags = [
@@ -57,7 +42,7 @@ async def test_the_disk_is_asked_after_each_prompt_around_each_change_at_the_end
         '{"fileCheckpointingEnabled": false}',
     ]
     async with ScriptedServer(TURN) as server:
-        done = await under(place, wrapper, "-p", "go", *flags, base_url=server.base_url)
+        done = await place.run("-p", "go", *flags, base_url=server.base_url, under=wrapper)
     assert done.status == 0, done.err
 
     seen: list[str] = []
@@ -100,19 +85,11 @@ def _records(write: str) -> list[str]:
 async def test_a_disk_that_will_not_promise_to_keep_is_told_and_the_work_goes_on(place: Place) -> None:
     needs("strace")
     log = log_of(place)
+    place.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     wrapper = ["strace", "-f", "-qq", "-o", os.devnull, "-P", str(log), "-e", "inject=fdatasync:error=EIO"]
     async with ScriptedServer(TURN) as server:
-        done = await under(
-            place,
-            wrapper,
-            "-p",
-            "go",
-            "--session-id",
-            SESSION,
-            "--allowedTools",
-            "Bash",
-            base_url=server.base_url,
-        )
+        flags = ["--session-id", SESSION, "--allowedTools", "Bash"]
+        done = await place.run("-p", "go", *flags, base_url=server.base_url, under=wrapper)
     assert (done.status, done.out.strip()) == (0, LONG)
     assert done.err.count("not safe any more") == 1, done.err
     assert "Input/output error" in done.err

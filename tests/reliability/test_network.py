@@ -11,7 +11,7 @@ from kcode.frontends.repl.theme import Theme
 from kcode.providers.scripted import says
 from kcode.providers.scripted_server import ScriptedServer
 from kcode.providers.scripted_wire import Wire
-from tests.frontends.installed import KCODE, Place
+from tests.frontends.installed import Place
 from tests.reliability.provoke import recorded, unanswered
 
 GIGABYTES = 2
@@ -33,22 +33,8 @@ async def test_an_answer_that_unpacks_without_end_is_an_error_not_the_end_of_the
     headers = {"content-type": "text/event-stream", "content-encoding": "gzip"}
     packed = Wire([bomb(first)], status, headers)
     async with ScriptedServer([packed] * 9) as server:
-        process = await asyncio.create_subprocess_exec(
-            "bash",
-            "-c",
-            'ulimit -v 1500000; exec "$@"',
-            "bash",
-            *KCODE,
-            "-p",
-            "go",
-            "--max-time",
-            "5",
-            cwd=place.folder,
-            env=place.env(server.base_url),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        little = ["bash", "-c", 'ulimit -v 1500000; exec "$@"', "bash"]
+        process = await place.start("-p", "go", "--max-time", "5", base_url=server.base_url, under=little)
         out, err = await asyncio.wait_for(process.communicate(), 250)
     assert process.returncode in {1, 3, 4}, (out, err)
     assert b"Traceback" not in err

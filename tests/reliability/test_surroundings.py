@@ -1,6 +1,5 @@
 """Strange surroundings: clocks, homes, settings, formats, limits and repositories. The installed program in each."""
 
-import asyncio
 import json
 import os
 import time
@@ -13,7 +12,7 @@ from kcode.providers.scripted import Step, call, says
 from kcode.providers.scripted_server import ScriptedServer
 from kcode.session.disk import Disk
 from kcode.session.store import Store, slug
-from tests.frontends.installed import KCODE, SECONDS, Done, Place
+from tests.frontends.installed import Done, Place
 from tests.reliability.provoke import (
     SESSION,
     needs,
@@ -41,18 +40,7 @@ FLAGS = ("-p", "go", "--allowedTools", "Bash", "Write")
 async def under(place: Place, wrapper: Sequence[str], steps: Sequence[Step], *arguments: str) -> Done:
     """Run the installed program behind another one, or a few words of shell that end in `"$@"`."""
     async with ScriptedServer(steps) as server:
-        process = await asyncio.create_subprocess_exec(
-            *wrapper,
-            *KCODE,
-            *(arguments or FLAGS),
-            cwd=place.folder,
-            env=place.env(server.base_url),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await asyncio.wait_for(process.communicate(), SECONDS)
-    return Done(process.returncode or 0, out.decode(), err.decode())
+        return await place.run(*(arguments or FLAGS), base_url=server.base_url, under=wrapper)
 
 
 def sh(script: str) -> list[str]:
