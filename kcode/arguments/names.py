@@ -34,6 +34,16 @@ def folded(name: str) -> str:
     return re.sub(r"[\s._-]+", "", name).casefold()
 
 
+def without_header(name: str) -> str:
+    """Return a name without what K2's header puts around it.
+
+    >>> without_header("functions.Bash:0")
+    'Bash'
+    """
+    header = _K2_HEADER.fullmatch(name)
+    return header.group(1) if header is not None else name
+
+
 def resolve(name: str, offered: Iterable[str]) -> str | None:
     """Return the offered name that is meant, if the spelling differs only in case, separators or K2's header.
 
@@ -42,8 +52,7 @@ def resolve(name: str, offered: Iterable[str]) -> str | None:
     """
     names = list(offered)
     stripped = name.strip().strip("\"'`").strip()
-    header = _K2_HEADER.fullmatch(stripped)
-    bare = header.group(1).strip() if header is not None else stripped
+    bare = without_header(stripped).strip()
     for candidate in (stripped, bare):
         if candidate in names:
             return candidate

@@ -12,6 +12,7 @@ from typing import Any
 
 from kcode.arguments import ArgumentsError, resolve
 from kcode.arguments.mend import mend
+from kcode.arguments.names import without_header
 from kcode.arguments.schema import properties, required
 from kcode.providers.assemble import Response
 from kcode.providers.assemble_calls import RawCall
@@ -31,7 +32,6 @@ from kcode.types.model import ToolSpec
 
 _BODY = re.compile(r"[\[{].*[\]}]", re.DOTALL)
 _MARKUP = re.compile(r"<\||[<◁]/?think|\A\s*\(Empty response: \{")
-_HEADER = re.compile(r"(?:functions?[.:])?(.*?)(?::\d+)*", re.DOTALL)
 _CLEANED_HEADER = re.compile(r"(?:functions?[_.:])?(.+?)(?:[_:]\d+)*", re.DOTALL)
 """Headers as they look after servers replaced what other servers do not take in an id."""
 _NO_NAME = re.compile(r"\d*|(?:call|tool|toolu|chatcmpl-tool)[-_][A-Za-z0-9_-]*|[0-9a-f-]{16,}")
@@ -177,8 +177,7 @@ def _verbatim(block: str, text: str) -> bool:
 def _named(call: RawCall, schemas: Mapping[str, Mapping[str, Any]], mended: list[tuple[str, str]]) -> str:
     known = resolve(call.name, schemas)
     if known is None:
-        header = _HEADER.fullmatch(call.name.strip())
-        bare = header.group(1) if header is not None else call.name
+        bare = without_header(call.name.strip())
         if _NO_NAME.fullmatch(call.name.strip()) or _NO_NAME.fullmatch(bare):
             known = _inferred(call.arguments, schemas)
         if known is None:
