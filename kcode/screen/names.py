@@ -2,11 +2,9 @@
 
 import re
 
+from kcode.screen.sanitise import UNSEEN
+
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([nrt]))")
-# Letters and marks that are printable by Unicode's rules and yet cannot be seen.
-_UNSEEN = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0e\uffa0\U000e0100-\U000e01ef]"
-)
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t"}
 _CONTROLS = {code: f"\\{letter}" for letter, code in _LETTERS.items()}
 
@@ -23,7 +21,8 @@ def escape_name(name: str) -> str:
 
 def _escape(char: str) -> str:
     code = ord(char)
-    if char.isprintable() and not _UNSEEN.match(char):
+    # Some letters and marks are printable by Unicode's rules and yet cannot be seen.
+    if char.isprintable() and not UNSEEN.match(char):
         return char
     if char in _CONTROLS:
         return _CONTROLS[char]

@@ -19,6 +19,8 @@ _OTHER = (
     "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0e\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3"
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
+UNSEEN = re.compile(f"[{_OTHER}]")
+"""Characters that move the cursor or cannot be seen, wherever they stand."""
 _SUSPECT = re.compile(f"[\u200c\u200d\ufe0f{_OTHER}]")
 _TOKEN = re.compile(
     "\r\n"
