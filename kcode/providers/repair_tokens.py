@@ -166,18 +166,27 @@ def _arguments(body: str, at: int, *, final: bool) -> tuple[str, int] | None:
 
 
 def _value_end(body: str, at: int) -> int | str:
-    while at < len(body) and body[at].isspace():
-        at += 1
-    if body[at : at + 1] not in {"{", "[", '"'}:
-        return "broken"
     try:
-        return _DECODER.raw_decode(body, at)[1]
-    except (ValueError, RecursionError):
-        reader = Reader(body, at)
-    try:
-        reader.value()
+        return read_value(body, at, '{["')[1]
     except CutError:
         return "cut"
     except UnreadableError:
         return "broken"
-    return reader.position
+
+
+def read_value(text: str, at: int, begins: str) -> tuple[object, int]:
+    """Return the JSON behind space, or what is nearly JSON, and where it ends.
+
+    Raises:
+        UnreadableError: there is none, or it begins with another character.
+        CutError: the text ends before it does.
+    """
+    while at < len(text) and text[at].isspace():
+        at += 1
+    if at == len(text) or text[at] not in begins:
+        raise UnreadableError("no value begins here", at)
+    try:
+        return _DECODER.raw_decode(text, at)
+    except (ValueError, RecursionError):
+        reader = Reader(text, at)
+    return reader.value(), reader.position

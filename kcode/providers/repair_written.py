@@ -4,7 +4,6 @@ Such text counts as a call only if it is the message's last block and nothing bu
 offered tool and its arguments, or a list of such objects: anything else may be an example.
 """
 
-import json
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from kcode.arguments import canonical, resolve
 from kcode.arguments.names import folded
 from kcode.arguments.tolerant import CutError, Reader, UnreadableError
 from kcode.providers.repair_code import closes
+from kcode.providers.repair_tokens import read_value
 
-_DECODER = json.JSONDecoder(strict=False)
 _TAG = "<tool_call>"
 _TAG_END = "</tool_call>"
 _FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})([^\n]*)")
@@ -70,16 +69,8 @@ def _calls(value: object, offered: Collection[str]) -> list[tuple[str, str]]:
 
 
 def _value(text: str, at: int) -> tuple[object, int] | None:
-    while at < len(text) and text[at].isspace():
-        at += 1
-    if text[at : at + 1] not in {"{", "["}:
-        return None
     try:
-        return _DECODER.raw_decode(text, at)
-    except (ValueError, RecursionError):
-        reader = Reader(text, at)
-    try:
-        return reader.value(), reader.position
+        return read_value(text, at, "{[")
     except UnreadableError:
         return None
 
