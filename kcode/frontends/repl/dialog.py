@@ -223,11 +223,11 @@ class Dialog:
             return []
         more = f"  ({self.waiting - 1} more waiting)" if self.waiting > 1 else ""
         lines: StyleAndTextTuples = [("class:title", f" {form.title}"), ("class:dim", f"{more}\n")]
-        if form.body:
-            lines += [("", f" {line}\n") for line in self._body(form)]
+        body = self._body(form)
+        lines += [("", f" {line}\n") for line in body]
         if form.filtering and self._filter:
             lines.append(("class:dim", f"   search: {self._filter}\n"))
-        lines += self._choice_lines(form)
+        lines += self._choice_lines(form, self._stage.size.rows - 4 - max(1, len(body)))
         lines[-1] = (lines[-1][0], lines[-1][1].removesuffix("\n"))
         return lines
 
@@ -253,9 +253,8 @@ class Dialog:
             choice.label, self._stage.columns - 6 - cell_width(choice.note), self._stage.theme.glyphs.ellipsis
         )
 
-    def _choice_lines(self, form: Form) -> StyleAndTextTuples:
-        visible = self._visible()
-        rows = max(1, self._stage.size.rows - 4 - max(1, len(self._body(form))))
+    def _choice_lines(self, form: Form, room: int) -> StyleAndTextTuples:
+        visible, rows = self._visible(), max(1, room)
         here = visible.index(self._at) if self._at in visible else 0
         first = max(0, min(here - rows // 2, len(visible) - rows))
         lines: StyleAndTextTuples = []
