@@ -63,10 +63,8 @@ class Credentials:
         return key if isinstance(key, str) else ""
 
     def place(self, vendor: str) -> str:
-        """Say where a vendor's key is stored, in words; "" if nowhere. Raises ConfigError."""
-        if self._in_keyring(vendor):
-            return "the system's keyring"
-        return str(self.path) if self.get(vendor) else ""
+        """Say where a vendor's stored key stands, in words."""
+        return "the system's keyring" if self._in_keyring(vendor) else str(self.path)
 
     def _in_keyring(self, vendor: str) -> str:
         if self._keyring is None:
