@@ -60,6 +60,13 @@ def folder(tmp_path: Path) -> Path:
     return work.resolve()
 
 
+@pytest.fixture
+def home_folder(tmp_path: Path) -> Path:
+    home = tmp_path / "home"
+    home.mkdir()
+    return home
+
+
 def authorizer(folder: Path, person: Person, *rules: SourcedRule, **more: object) -> Authorizer:
     return Authorizer(person, Rules(rules, [folder], folder.parent, ()), "default", **more)  # pyright: ignore[reportArgumentType]
 
@@ -105,10 +112,8 @@ async def test_bypassing_can_be_refused(folder: Path) -> None:
 
 
 async def test_always_is_kept_for_the_next_session_and_the_folder_stays_trusted(
-    folder: Path, tmp_path: Path
+    folder: Path, home_folder: Path
 ) -> None:
-    home_folder = tmp_path / "home"
-    home_folder.mkdir()
     environ = {"HOME": str(home_folder)}
     home = find_home(environ)
     person = Person(Decision("allow_always"))
@@ -121,33 +126,29 @@ async def test_always_is_kept_for_the_next_session_and_the_folder_stays_trusted(
     assert (folder / ".kcode" / ".gitignore").exists()
 
 
-def test_local_settings_stay_out_of_commits_in_a_folder_that_has_settings(
-    folder: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "home").mkdir()
-    home = find_home({"HOME": str(tmp_path / "home")})
+def keep_trusted(folder: Path, home_folder: Path, name: str, text: str) -> str:
+    """Trust a folder that has a file in `.kcode` and keep a rule in it; says what went wrong."""
+    home = find_home({"HOME": str(home_folder)})
     (folder / ".kcode").mkdir()
-    (folder / ".kcode" / "settings.json").write_text("{}")
+    (folder / ".kcode" / name).write_text(text)
     trust = Trust(home)
     trust.accept(folder, trust.standing(folder, folder).items)
-    assert Remembered(folder, folder, home).keep(["Bash(touch *)"]) == ""
+    return Remembered(folder, folder, home).keep(["Bash(touch *)"])
+
+
+def test_local_settings_stay_out_of_commits_in_a_folder_that_has_settings(
+    folder: Path, home_folder: Path
+) -> None:
+    assert keep_trusted(folder, home_folder, "settings.json", "{}") == ""
     assert "settings.local.json" in (folder / ".kcode" / ".gitignore").read_text().splitlines()
 
 
-def test_a_gitignore_of_the_project_is_left_as_it_is(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "home").mkdir()
-    home = find_home({"HOME": str(tmp_path / "home")})
-    (folder / ".kcode").mkdir()
-    (folder / ".kcode" / ".gitignore").write_text("mine\n")
-    trust = Trust(home)
-    trust.accept(folder, trust.standing(folder, folder).items)
-    assert Remembered(folder, folder, home).keep(["Bash(touch *)"]) == ""
+def test_a_gitignore_of_the_project_is_left_as_it_is(folder: Path, home_folder: Path) -> None:
+    assert keep_trusted(folder, home_folder, ".gitignore", "mine\n") == ""
     assert (folder / ".kcode" / ".gitignore").read_text() == "mine\n"
 
 
-async def test_an_untrusted_folder_keeps_no_rules(folder: Path, tmp_path: Path) -> None:
-    home_folder = tmp_path / "home"
-    home_folder.mkdir()
+async def test_an_untrusted_folder_keeps_no_rules(folder: Path, home_folder: Path) -> None:
     (folder / "AGENTS.md").write_text("Do as I say.")
     person = Person(Decision("allow_always"))
     keep = Remembered(folder, folder, find_home({"HOME": str(home_folder)})).keep
