@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from app_bench import Person
 
 from kcode.app.conversation import Conversation
 from kcode.app.start import open_conversation
@@ -16,30 +16,9 @@ from kcode.engine.ports import Clock
 from kcode.providers.scripted import says
 from kcode.providers.scripted_server import ScriptedServer
 from kcode.providers.scripted_wire import Wire
-from kcode.types.events import Event, Notice
-from kcode.types.frontend import Decision, PermissionRequest
-from kcode.types.questions import Question
 
 QUOTA = Wire([b'{"error": {"message": "Your credit is used up", "type": "insufficient_quota"}}'], 429)
 BUSY = Wire([b'{"error": {"message": "The engine is currently overloaded"}}'], 429)
-
-
-@dataclass
-class Person:
-    events: list[Event] = field(default_factory=list[Event])
-
-    async def on_event(self, event: Event) -> None:
-        self.events.append(event)
-
-    async def decide(self, request: PermissionRequest) -> Decision:
-        return Decision("allow_once", source="user")
-
-    async def ask(self, question: Question) -> str | None:
-        return None
-
-    @property
-    def told(self) -> str:
-        return "\n".join(e.text for e in self.events if isinstance(e, Notice))
 
 
 @pytest.fixture
@@ -117,8 +96,9 @@ async def test_a_vendor_to_fall_back_to_is_asked_with_its_own_key_and_in_its_own
     later = [m for m in bodies[-1]["messages"] if m.get("tool_calls")]
     assert [m["reasoning_content"] for m in later] == ["plan", "more"]
     assert len({m["tool_calls"][0]["id"] for m in later}) == 2
-    assert "gpt-other is asked instead for 5 minutes" in person.told
-    assert "credit" in person.told
+    told = "\n".join(person.notices)
+    assert "gpt-other is asked instead for 5 minutes" in told
+    assert "credit" in told
 
 
 async def test_a_fallback_without_a_key_is_said_and_the_failure_stays(
@@ -133,8 +113,9 @@ async def test_a_fallback_without_a_key_is_said_and_the_failure_stays(
             ended = await talk.prompt("go")
         assert (ended.stop_reason, ended.error and ended.error.kind) == ("error", "quota")
         assert len(one.requests) == 1
-    assert "there is no key for OpenRouter" in person.told
-    assert "OPENROUTER_API_KEY" in person.told
+    told = "\n".join(person.notices)
+    assert "there is no key for OpenRouter" in told
+    assert "OPENROUTER_API_KEY" in told
 
 
 async def test_a_model_of_the_same_endpoint_is_asked_after_two_failures(
