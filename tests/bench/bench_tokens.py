@@ -42,16 +42,14 @@ def texts(folder: Path, rng: random.Random) -> Iterator[tuple[str, str]]:
             yield path.suffix or "none", text[start : start + size]
 
 
-def rows(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield the texts of a corpus, with their kinds."""
+def read_corpus(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a corpus."""
     with (
         gzip.open(path, "rt", encoding="utf-8")
         if path.suffix == ".gz"
         else path.open(encoding="utf-8") as file
     ):
-        for line in file:
-            row = json.loads(line)
-            yield row["kind"], row["text"]
+        yield from map(json.loads, file)
 
 
 def line(name: str, errors: Sequence[float]) -> str:
@@ -81,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     encode = splintr.Tokenizer.from_pretrained(options.vocabulary).encode_ordinary
     rng = random.Random(1)
     found = [row for folder in options.folders for row in texts(folder, rng)]
-    found += rows(options.corpus) if options.corpus else []
+    found += [(row["kind"], row["text"]) for row in read_corpus(options.corpus)] if options.corpus else []
     if not found:
         sys.stderr.write("No texts were found.\n")
         return 2

@@ -10,7 +10,6 @@ alphabet with English: the weights of ASCII words are fitted without them, the f
 """
 
 import argparse
-import gzip
 import importlib
 import json
 import sys
@@ -18,6 +17,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from bench_tokens import read_corpus
 
 from kcode.context import estimate
 
@@ -33,12 +34,7 @@ class Corpus:
     """Pieces with their true tokens, and how often they come."""
 
     def __init__(self, path: Path, encode: Any) -> None:
-        with (
-            gzip.open(path, "rt", encoding="utf-8")
-            if path.suffix == ".gz"
-            else path.open(encoding="utf-8") as file
-        ):
-            rows = [json.loads(line) for line in file]
+        rows = list(read_corpus(path))
         lengths: Counter[str] = Counter()
         for row in rows:
             lengths[row["kind"]] += len(row["text"])
