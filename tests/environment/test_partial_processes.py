@@ -1,17 +1,16 @@
 """Commands in the partial fence end, carry over and go to the background like all others."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import command_bench
 import pytest
+from command_bench import gone, pid_in
 
 from kcode.environment.fence import Confined, Fence
 from kcode.environment.processes import LocalProcesses
 from kcode.environment.sandbox import Sandbox, confine, probe_partial
-from kcode.process import tree
-from kcode.types.environment import CommandResult
 
 SIGNALS = 6
 
@@ -33,29 +32,10 @@ class Fencing:
         return confine(self.sandbox, Fence([self.root], self.root.parent, [], scratch), argv, cwd)
 
 
-class Bench:
+class Bench(command_bench.Bench):
     def __init__(self, processes: LocalProcesses, fencing: Fencing) -> None:
-        self.processes = processes
+        super().__init__(processes, fencing.root)
         self.fencing = fencing
-        self.root = fencing.root
-        self.shown: list[str] = []
-
-    async def __call__(
-        self, command: str, *, seconds: float = 20.0, background: bool = False
-    ) -> CommandResult:
-        return await self.processes.run(command, self._show, seconds=seconds, background=background)
-
-    async def _show(self, text: str) -> None:
-        self.shown.append(text)
-
-    async def process(self, file: str) -> int:
-        """The number of a process that a command writes down."""
-        path = self.root / file
-        for _ in range(500):
-            if path.exists() and path.read_text().strip():
-                break
-            await asyncio.sleep(0.01)
-        return int(path.read_text())
 
 
 @pytest.fixture
@@ -76,27 +56,17 @@ async def shell(root: Path) -> AsyncIterator[Bench]:
     await processes.close()
 
 
-async def gone(pid: int) -> bool:
-    deadline = time.monotonic() + 3
-    while time.monotonic() < deadline:
-        process = tree.look(pid)
-        if process is None or process.zombie:
-            return True
-        await asyncio.sleep(0.01)
-    return False
-
-
 async def test_what_takes_too_long_is_ended_with_everything_it_started(shell: Bench) -> None:
     command = "setsid -f sh -c 'echo $$ > far; sleep 60'; sleep 60 & echo $! > near; echo early; sleep 60"
     result = await shell(command, seconds=2)
     assert (result.timed_out, result.output) == (True, "early\n")
-    assert await gone(await shell.process("near"))
-    assert await gone(await shell.process("far"))
+    assert await gone(await pid_in(shell.root / "near"))
+    assert await gone(await pid_in(shell.root / "far"))
 
 
 async def test_cancelling_ends_it(shell: Bench) -> None:
     task = asyncio.ensure_future(shell("echo $$ > own; sleep 60"))
-    pid = await shell.process("own")
+    pid = await pid_in(shell.root / "own")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -106,7 +76,7 @@ async def test_cancelling_ends_it(shell: Bench) -> None:
 async def test_a_background_command_runs_on_tells_its_output_and_is_killed(shell: Bench) -> None:
     started = await shell("echo $$ > own; echo up; touch ../outside; sleep 60", background=True)
     assert started.background is not None
-    pid = await shell.process("own")
+    pid = await pid_in(shell.root / "own")
     output = await shell.processes.output(started.background)
     while not output.output:
         await asyncio.sleep(0.01)
@@ -122,7 +92,7 @@ async def test_what_a_command_leaves_running_is_known_and_ends_with_the_session(
     result = await shell("sleep 60 >/dev/null 2>&1 & echo $! > own")
     assert "Still running in the background" in " ".join(result.notes)
     await shell.processes.close()
-    assert await gone(await shell.process("own"))
+    assert await gone(await pid_in(shell.root / "own"))
 
 
 async def test_folder_and_variables_carry_over_but_not_those_of_the_fence(shell: Bench) -> None:
@@ -176,7 +146,7 @@ async def test_one_command_cannot_end_another_but_kcode_can(shell: Bench) -> Non
     if shell.fencing.sandbox.landlock < SIGNALS:
         pytest.skip(f"NOT TESTED: Landlock {shell.fencing.sandbox.landlock} does not know signals")
     started = await shell("echo $$ > own; sleep 60", background=True)
-    pid = await shell.process("own")
+    pid = await pid_in(shell.root / "own")
     assert (await shell(f"kill -KILL {pid}")).status == 1
     assert shell.processes.background() == [started.background]
     await shell.processes.close()

@@ -9,32 +9,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from command_bench import Bench, alive, gone, pid_in
 
 from kcode.environment.processes import LocalProcesses
 from kcode.process import tree
-from kcode.types.environment import CommandResult
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who descends from whom")
-
-
-class Bench:
-    """Real commands in a real folder; what they show while they run is kept."""
-
-    def __init__(self, processes: LocalProcesses, root: Path) -> None:
-        self.processes = processes
-        self.root = root
-        self.shown: list[str] = []
-
-    async def __call__(
-        self, command: str, *, seconds: float = 20.0, background: bool = False
-    ) -> CommandResult:
-        return await self.processes.run(command, self._show, seconds=seconds, background=background)
-
-    async def out(self, command: str) -> str:
-        return (await self(command)).output.strip()
-
-    async def _show(self, text: str) -> None:
-        self.shown.append(text)
 
 
 Make: TypeAlias = Callable[[], LocalProcesses]
@@ -54,32 +34,8 @@ async def shell(root: Path) -> AsyncIterator[Bench]:
     await processes.close()
 
 
-def _alive(pid: int) -> bool:
-    process = tree.look(pid)
-    return process is not None and not process.zombie
-
-
-async def _gone(pid: int, seconds: float = 3.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while _alive(pid) and time.monotonic() < deadline:
-        await asyncio.sleep(0.01)
-    return not _alive(pid)
-
-
-def _words(file: Path) -> list[str]:
-    return file.read_text().split() if file.exists() else []
-
-
 def _descriptors() -> int:
     return sum(1 for _ in Path("/dev/fd").iterdir())
-
-
-async def _pid(file: Path) -> int:
-    for _ in range(300):
-        if words := _words(file):
-            return int(words[0])
-        await asyncio.sleep(0.01)
-    raise AssertionError("the process did not start")
 
 
 # What carries over
@@ -312,7 +268,7 @@ async def test_time_ends_everything_and_keeps_what_was_printed(shell: Bench) -> 
     result = await shell("echo part; sleep 60 & echo $! >pid; wait", seconds=0.4)
 
     assert (result.timed_out, result.status, result.output) == (True, None, "part\n")
-    assert not _alive(await _pid(shell.root / "pid"))
+    assert not alive(await pid_in(shell.root / "pid"))
 
 
 @linux
@@ -329,7 +285,7 @@ async def test_time_ends_everything_and_keeps_what_was_printed(shell: Bench) -> 
 async def test_time_ends_daemons_too(shell: Bench, daemon: str) -> None:
     await shell(f"{daemon}\nsleep 60", seconds=0.5)
 
-    assert not _alive(await _pid(shell.root / "pid"))
+    assert not alive(await pid_in(shell.root / "pid"))
 
 
 @linux
@@ -337,7 +293,7 @@ async def test_cancelling_ends_daemons_too_and_returns_at_once(shell: Bench) -> 
     task = asyncio.ensure_future(
         shell("trap '' TERM; (setsid sh -c 'echo $$ >pid; exec sleep 60' &); sleep 60")
     )
-    pid = await _pid(shell.root / "pid")
+    pid = await pid_in(shell.root / "pid")
     started = time.monotonic()
 
     task.cancel()
@@ -345,7 +301,7 @@ async def test_cancelling_ends_daemons_too_and_returns_at_once(shell: Bench) -> 
         await task
 
     assert time.monotonic() - started < 0.5
-    assert await _gone(pid)
+    assert await gone(pid)
 
 
 async def test_cancelling_at_any_moment_never_hangs_and_leaves_nothing(shell: Bench) -> None:
@@ -358,7 +314,7 @@ async def test_cancelling_at_any_moment_never_hangs_and_leaves_nothing(shell: Be
             await asyncio.wait_for(task, 5)
 
     left = set(tree.children(os.getpid())) - before
-    assert [pid for pid in left if not await _gone(pid)] == []
+    assert [pid for pid in left if not await gone(pid)] == []
     assert await shell.out("echo ok") == "ok"
 
 
@@ -378,12 +334,12 @@ async def test_a_process_that_was_left_does_not_hold_up_the_result_and_is_named(
 @linux
 async def test_a_daemon_that_holds_nothing_open_is_found_too_and_ends_with_the_session(shell: Bench) -> None:
     result = await shell("(setsid sh -c 'echo $$ >pid; exec sleep 60' >/dev/null 2>&1 &); sleep 0.2")
-    pid = await _pid(shell.root / "pid")
+    pid = await pid_in(shell.root / "pid")
 
     assert f"process {pid}" in result.notes[0]
-    assert _alive(pid)
+    assert alive(pid)
     await shell.processes.close()
-    assert not _alive(pid)
+    assert not alive(pid)
 
 
 async def test_a_process_that_was_left_may_go_on_printing(shell: Bench) -> None:
@@ -448,12 +404,12 @@ async def test_closing_ends_everything(root: Path) -> None:
     shell = Bench(processes, root)
     await shell("echo $$ >pid; trap '' TERM; sleep 60", background=True)
     waiting = asyncio.ensure_future(shell("echo $$ >pid2; sleep 60"))
-    pids = [await _pid(root / "pid"), await _pid(root / "pid2")]
+    pids = [await pid_in(root / "pid"), await pid_in(root / "pid2")]
 
     await processes.close()
     await waiting
 
-    assert not any(map(_alive, pids))
+    assert not any(map(alive, pids))
     assert processes.scratch is None
 
 
