@@ -4,19 +4,17 @@ import asyncio
 import errno
 import os
 import pickle
-import shutil
 import signal
 import socket
-import subprocess
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from fenced_folders import CLEAN, NOBODY, USERS, Folders, base_folder, give_to
 
 from kcode.environment import partial
 from kcode.environment.fence import Fence
@@ -25,22 +23,14 @@ from kcode.process import kernel, seccomp
 from kcode.process.spawn import Finished, run
 
 T = TypeVar("T")
-USERS = ["root", "nobody"] if sys.platform == "linux" and os.geteuid() == 0 else ["oneself"]
-CLEAN = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
-NOBODY = 65534
-SIGNALS, TCP = 6, 4
+SIGNALS = 6
 
 
 @dataclass
-class Fenced:
-    """A working folder, a home and a private folder, and commands that run fenced in."""
+class Fenced(Folders):
+    """Commands that run fenced in, in these folders; `other` is a further one."""
 
-    sandbox: Sandbox
-    root: Path
-    home: Path
-    scratch: Path
-    user: str
-    more: Sequence[Path] = field(default=())
+    other: Path
 
     @property
     def known(self) -> int:
@@ -110,26 +100,13 @@ def _landlock() -> Sandbox:
 @pytest.fixture(params=USERS)
 def fenced(request: pytest.FixtureRequest) -> Iterator[Fenced]:
     sandbox = _landlock()
-    base = Path(tempfile.mkdtemp(prefix="fenced-", dir="/var/tmp")).resolve()
-    base.chmod(0o755)
-    places = [base / name for name in ("work", "home", "scratch", "other")]
-    for place in places:
-        place.mkdir()
-    root, home, scratch, other = places
-    (scratch / "tmp").mkdir()
-    for name, text in (
-        (".ssh/id", "a key"),
-        (".netrc", "a password"),
-        ("own/log", "a log"),
-        ("plain", "plain"),
-    ):
-        (home / name).parent.mkdir(exist_ok=True)
-        (home / name).write_text(text)
-    (home / "project").mkdir()
-    if request.param == "nobody":
-        subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", str(base)], check=True)
-    yield Fenced(sandbox, root, home, scratch, request.param, [other])
-    shutil.rmtree(base)
+    with base_folder() as base:
+        home, other = base / "home", base / "other"
+        other.mkdir()
+        (home / "own" / "log").write_text("a log")
+        (home / "project").mkdir()
+        give_to(request.param, base)
+        yield Fenced(sandbox, base / "work", home, base / "scratch", request.param, other)
 
 
 needs_python = pytest.mark.skipif(not _python(), reason="NOT TESTED: no Python that every user may run")
@@ -392,7 +369,7 @@ def test_shared_memory_is_closed_until_it_is_named(fenced: Fenced) -> None:
 
 
 def test_this_process_stays_free_and_one_fence_does_not_hamper_the_next(fenced: Fenced) -> None:
-    other = fenced.more[0]
+    other = fenced.other
 
     def both() -> tuple[int, int, int, str]:
         inside = Fence([fenced.root], fenced.home, [], fenced.scratch)

@@ -5,34 +5,24 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fenced_folders import CLEAN, NOBODY, USERS, Folders, base_folder, give_to
 
-from kcode.environment.sandbox import Fence, Sandbox, probe, wrap
-
-USERS = ["root", "nobody"] if os.geteuid() == 0 else ["oneself"]
-CLEAN = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+from kcode.environment.sandbox import Fence, probe, wrap
 
 
-@dataclass
-class Fenced:
-    """A working folder, a home and a private folder, and commands that run fenced in."""
-
-    sandbox: Sandbox
-    root: Path
-    home: Path
-    scratch: Path
-    user: str
+class Fenced(Folders):
+    """Commands that run fenced in, in these folders."""
 
     def run(self, command: str, *, network: bool = False) -> subprocess.CompletedProcess[str]:
         fence = Fence([self.root], self.home, [self.home / "own"], self.scratch, network=network)
         argv = wrap(self.sandbox, fence, ["/bin/bash", "-c", command], self.root)
         if self.user == "nobody":
-            argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *argv]
+            argv = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *argv]
         return subprocess.run(
             argv, cwd=self.root, env=CLEAN, capture_output=True, text=True, check=False, timeout=30
         )
@@ -49,27 +39,15 @@ def fenced(request: pytest.FixtureRequest) -> Iterator[Fenced]:
         if os.environ.get("KCODE_REQUIRE_BWRAP") == "1":
             pytest.fail(why)
         pytest.skip(why)
-    base = Path(tempfile.mkdtemp(prefix="fenced-", dir="/var/tmp")).resolve()
-    base.chmod(0o755)
-    places = [base / name for name in ("work", "home", "scratch")]
-    for place in places:
-        place.mkdir()
-    root, home, scratch = places
-    (scratch / "tmp").mkdir()
-    (home / ".ssh").mkdir()
-    (home / ".ssh" / "id").write_text("a key")
-    (home / ".netrc").write_text("a password")
-    (home / "own").mkdir()
-    (home / "own" / "sessions").write_text("kcode's own")
-    (home / "plain").write_text("plain")
-    subprocess.run(["git", "init", "-q", str(root)], check=True)
-    (root / ".kcode").mkdir()
-    (root / ".kcode" / "settings.json").write_text("{}")
-    (root / ".mcp.json").write_text("{}")
-    if request.param == "nobody":
-        subprocess.run(["chown", "-R", "65534:65534", str(base)], check=True)
-    yield Fenced(sandbox, root, home, scratch, request.param)
-    shutil.rmtree(base)
+    with base_folder() as base:
+        root, home = base / "work", base / "home"
+        (home / "own" / "sessions").write_text("kcode's own")
+        subprocess.run(["git", "init", "-q", str(root)], check=True)
+        (root / ".kcode").mkdir()
+        (root / ".kcode" / "settings.json").write_text("{}")
+        (root / ".mcp.json").write_text("{}")
+        give_to(request.param, base)
+        yield Fenced(sandbox, root, home, base / "scratch", request.param)
 
 
 def test_the_working_folder_and_tmp_can_be_written_and_nothing_else(fenced: Fenced) -> None:
@@ -163,7 +141,7 @@ def test_a_worktree_that_points_anywhere_makes_nothing_writable(fenced: Fenced) 
 def test_a_linked_worktree_can_commit(fenced: Fenced) -> None:
     commit = "git -c user.name=a -c user.email=a@b commit -qm a"
     assert fenced.succeeds(f"echo a > a && git add a && {commit} && git worktree add -q ../work/tree")
-    inner = Fenced(fenced.sandbox, fenced.root / "tree", fenced.home, fenced.scratch, fenced.user)
+    inner = replace(fenced, root=fenced.root / "tree")
     done = inner.run(f"echo b > b && git add b && {commit} && git log --oneline | wc -l")
     assert (done.returncode, done.stdout.strip()) == (0, "2"), done.stderr
     assert not inner.succeeds("git config core.fsmonitor ./evil")
