@@ -1,5 +1,6 @@
 """Shared by the permission tests: a workspace that needs no files, and a short way to ask for a verdict."""
 
+import ast
 import json
 import os
 from collections.abc import Sequence
@@ -45,6 +46,12 @@ def verdict_on(
 def decision_on(command: str, rules: RuleSet = NO_RULES, mode: Mode = "default") -> str:
     """Only whether a command is allowed."""
     return verdict_on(command, rules, mode).decision
+
+
+def texts(folder: str, name: str) -> tuple[str, ...]:
+    """One list of a folder beside this file, written as Python's texts, one a line."""
+    lines = Path(__file__).with_name(folder).joinpath(f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    return tuple(str(ast.literal_eval(line)) for line in lines)
 
 
 def corpus(name: str) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ The scripts are put together from the fragments in `fragments/` and run in a san
 program named `evil`, for which no rule exists. `make fuzz COUNT=20000 SEED=7` runs a long search.
 """
 
-import ast
 import random
 import re
 import sys
@@ -12,17 +11,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 
 import fuzz_arena
-from permission_cases import WORKSPACE
+from permission_cases import decision_on, texts
 
-from kcode.permissions.policy import decide
-from kcode.permissions.rules import RuleSet, parse_rules
+from kcode.permissions.rules import parse_rules
 from kcode.types.events import Mode
-from kcode.types.tool import CommandNeed
 
-FRAGMENTS = Path(__file__).with_name("fragments")
 HERE = "•"
 RULES = parse_rules(
     allow=[
@@ -87,9 +82,8 @@ NOISE = (
 
 @cache
 def fragments(name: str) -> tuple[str, ...]:
-    """One list of fragments, written as Python's texts, one a line."""
-    text = (FRAGMENTS / f"{name}.txt").read_text(encoding="utf-8")
-    return tuple(str(ast.literal_eval(line)) for line in text.splitlines())
+    """One list of fragments."""
+    return texts("fragments", name)
 
 
 def script(chance: random.Random) -> str:
@@ -137,19 +131,14 @@ def _noisy(chance: random.Random, text: str) -> str:
     return text
 
 
-def decision(text: str, rules: RuleSet, mode: Mode = "default") -> str:
-    """The verdict on a script that runs in the working folder."""
-    return decide(CommandNeed(text, Path(WORKSPACE.root)), mode, rules, WORKSPACE).decision
-
-
 def allowed(text: str) -> bool:
     """Whether a script would run unasked by a few rules, by many, or in a mode that accepts edits."""
-    return any(decision(text, rules, mode) == "allow" for rules in (RULES, BARE) for mode in EDITING)
+    return any(decision_on(text, rules, mode) == "allow" for rules in (RULES, BARE) for mode in EDITING)
 
 
 def overlooked(text: str) -> bool:
     """Whether a rule against the marker fails to stop a script that runs it."""
-    return decision(text, AGAINST, "bypassPermissions") == "allow" or decision(text, ALL_BUT) == "allow"
+    return decision_on(text, AGAINST, "bypassPermissions") == "allow" or decision_on(text, ALL_BUT) == "allow"
 
 
 MOST_SHRUNK = 25
@@ -188,7 +177,7 @@ def search(count: int, seed: int) -> Search:
         if not ran:
             continue
         found.ran += 1
-        found.denied += decision(text, AGAINST, "bypassPermissions") == "deny"
+        found.denied += decision_on(text, AGAINST, "bypassPermissions") == "deny"
         if unasked:
             found.holes.append(text)
         if ran == "named" and overlooked(text):

@@ -1,15 +1,11 @@
 """Commands by the hundred, each with the mildest verdict that is safe, or with the one that a person expects."""
 
-import ast
-from pathlib import Path
-
 import pytest
-from permission_cases import NO_RULES, bash_rules, decision_on
+from permission_cases import NO_RULES, bash_rules, decision_on, texts
 
 from kcode.permissions.rules import RuleSet
 from kcode.types.events import Mode
 
-CASES = Path(__file__).with_name("cases")
 EVERYDAY = bash_rules(
     allow=[
         *(
@@ -42,11 +38,6 @@ EVERYDAY = bash_rules(
 )
 
 
-def cases(name: str) -> list[str]:
-    text = (CASES / f"{name}.txt").read_text(encoding="utf-8")
-    return [str(ast.literal_eval(line)) for line in text.splitlines()]
-
-
 @pytest.mark.parametrize(
     ("name", "rules", "mode", "verdicts"),
     [
@@ -64,6 +55,6 @@ def cases(name: str) -> list[str]:
 def test_each_command_gets_a_verdict_that_is_safe_and_expected(
     name: str, rules: RuleSet, mode: Mode, verdicts: set[str]
 ) -> None:
-    found = {command: decision_on(command, rules, mode) for command in cases(name)}
+    found = {command: decision_on(command, rules, mode) for command in texts("cases", name)}
     assert len(found) > 5
     assert {command: got for command, got in found.items() if got not in verdicts} == {}
