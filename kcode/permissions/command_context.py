@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from kcode.permissions.paths import Workspace, locate
-from kcode.permissions.rules import Behaviour, Rule, RuleSet
+from kcode.permissions.rules import STRICT, Behaviour, Rule, RuleSet
 from kcode.permissions.shell_script import Word
 from kcode.types.events import Mode
 
@@ -34,8 +34,7 @@ class Context:
     def __post_init__(self) -> None:
         """Finds the rules for commands once, and keeps where the text begins."""
         self.allowing = self.rules.of("allow", "Bash")
-        strict: tuple[Behaviour, ...] = ("deny", "ask")
-        self.against = tuple((b, r) for b in strict for r in self.rules.of(b, "Bash") if not r.everything)
+        self.against = tuple((b, r) for b in STRICT for r in self.rules.of(b, "Bash") if not r.everything)
         self.start = self.folders[0]
 
     @property

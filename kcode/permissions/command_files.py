@@ -8,13 +8,11 @@ from kcode.permissions import paths, readers
 from kcode.permissions.command_context import Context
 from kcode.permissions.path_policy import decide_path, rule_on_path
 from kcode.permissions.paths import locate
-from kcode.permissions.rules import Behaviour
+from kcode.permissions.rules import STRICT
 from kcode.permissions.shell import Step
 from kcode.permissions.shell_script import Word, names
 from kcode.permissions.verdict import Verdict, by_rule, strictest
 from kcode.permissions.wrapper_shapes import program
-
-_STRICT_LISTS: Final[tuple[Behaviour, ...]] = ("deny", "ask")
 
 
 def forbidden_files(words: tuple[Word, ...], context: Context) -> list[Verdict]:
@@ -38,7 +36,7 @@ def _on_pattern(word: Word, context: Context) -> list[Verdict]:
     """A shell pattern that could match a file which a rule names."""
     pattern = word.text.rpartition("/")[2]
     found: list[Verdict] = []
-    for behaviour in _STRICT_LISTS:
+    for behaviour in STRICT:
         for rule in getattr(context.rules, behaviour):
             name = (rule.spec or "").rstrip("/").rpartition("/")[2]
             hidden = name.startswith(".") and not pattern.startswith(".")

@@ -7,13 +7,11 @@ from typing import Final
 from kcode.permissions.carried import Carried, carried, carries
 from kcode.permissions.command_context import Context
 from kcode.permissions.command_rules import forbids, forbids_text
-from kcode.permissions.rules import Behaviour, Rule
 from kcode.permissions.shell import read_command, rough_commands
 from kcode.permissions.shell_script import Word, names
 from kcode.permissions.verdict import Verdict, by_rule
 from kcode.permissions.wrapper_shapes import program
 
-_STRICT_LISTS: Final[tuple[Behaviour, ...]] = ("deny", "ask")
 _INLINE_CODE: Final = re.compile(
     r"system|popen|subprocess|spawn|exec|child_process|`|unlink|rmtree|remove|rmdir|shutil|urlopen|requests|eval"
 )
@@ -33,15 +31,14 @@ _ASSIGNED: Final = re.compile(r"[A-Za-z_]\w*\+?=(.*)", re.DOTALL)
 
 def hidden(words: tuple[Word, ...], context: Context) -> list[Verdict]:
     """Rules that speak against what a program's arguments hold, and doubts where that cannot be read."""
-    against = context.against
-    if not against:
+    if not context.against:
         return []
     name = program(words[0])
     text = " ".join(w.raw for w in words)
-    found = [v for each in carried(words, name) for v in _in_carried(each, text, against, context)]
+    found = [v for each in carried(words, name) for v in _in_carried(each, text, context)]
     if not context.free:
         return found
-    if _inline_code(words, name, against):
+    if _inline_code(words, name, context):
         found.append(Verdict("ask", "code given to an interpreter could run what your rules forbid", text))
     if carries(name) and any(not w.literal and _COMPUTED.search(w.raw) for w in words[1:]):
         found.append(Verdict("ask", f"what '{words[0].raw}' is told to do is only known when it runs", text))
@@ -70,30 +67,28 @@ def _everywhere(text: str) -> Iterable[tuple[str, ...]]:
             yield guess[start:]
 
 
-def _in_carried(
-    each: Carried, text: str, against: tuple[tuple[Behaviour, Rule], ...], context: Context, depth: int = 0
-) -> list[Verdict]:
+def _in_carried(each: Carried, text: str, context: Context, depth: int = 0) -> list[Verdict]:
     reading = read_command(each.text)
+    layers = [layer for step in reading.steps for layer in step.layers]
     guesses = [*reading.guesses, *rough_commands(each.text)]
     found = [
         by_rule(behaviour, rule, text)
-        for behaviour, rule in against
-        if any(forbids(rule, layer.words) for step in reading.steps for layer in step.layers)
+        for behaviour, rule in context.against
+        if any(forbids(rule, layer.words) for layer in layers)
         or any(forbids_text(rule, guess) for guess in guesses)
     ]
     if context.free and (not each.known or reading.opaque):
         found.append(Verdict("ask", f"'{each.text}' could run what your rules forbid", text))
-    layers = [layer for step in reading.steps for layer in step.layers][:_CARRIED_LAYERS]
-    for layer in layers if depth < _DEEPEST else ():
+    for layer in layers[:_CARRIED_LAYERS] if depth < _DEEPEST else ():
         for further in carried(layer.words, program(layer.words[0])):
-            found += _in_carried(further, text, against, context, depth + 1)
+            found += _in_carried(further, text, context, depth + 1)
     return found
 
 
-def _inline_code(words: tuple[Word, ...], name: str, against: tuple[tuple[Behaviour, Rule], ...]) -> bool:
+def _inline_code(words: tuple[Word, ...], name: str, context: Context) -> bool:
     if not _INTERPRETERS.fullmatch(name):
         return False
-    forbidden = {rule.tokens[0] for _, rule in against}
+    forbidden = {rule.tokens[0] for _, rule in context.against}
     runs = _AWK_PIPES if "awk" in name else _INLINE_CODE
     inline = [w.text for w in words[1:] if not w.text.startswith("-") and re.search(r"[^\w./@:+,=-]", w.text)]
     return any(runs.search(t) or any(re.search(rf"\b{re.escape(f)}\b", t) for f in forbidden) for t in inline)

@@ -13,7 +13,7 @@ from kcode.permissions.command_hiding import hidden, hidden_in_values
 from kcode.permissions.command_rules import allows, forbids, forbids_text, names_word, spellings
 from kcode.permissions.danger import danger
 from kcode.permissions.paths import Workspace
-from kcode.permissions.rules import Behaviour, Rule, RuleSet, parse_rule
+from kcode.permissions.rules import STRICT, Rule, RuleSet, parse_rule
 from kcode.permissions.shell import Layer, Reading, Step, read_command
 from kcode.permissions.shell_script import LONGEST, Word, names
 from kcode.permissions.suggest import spell_out, suggest
@@ -26,7 +26,6 @@ Recheck = Callable[[tuple[str, ...]], Verdict]
 _PLAIN_VALUE: Final = re.compile(r"(?!.*\.\.)[\w.@:/+,=-]*")
 _FUNCTIONS_LOOKED_AT: Final = 20
 _FOLDER_CHANGES: Final = names("cd pushd popd chdir")
-_STRICT_LISTS: Final[tuple[Behaviour, ...]] = ("deny", "ask")
 _STATE: Final = "an earlier command changed '{}', so what commands do is no longer certain"
 
 
@@ -102,7 +101,7 @@ def _second_opinion(verdict: Verdict, reading: Reading, text: str) -> Verdict:
 def _forbidden_guesses(reading: Reading, rules: RuleSet) -> list[Verdict]:
     return [
         by_rule(behaviour, rule, " ".join(guess))
-        for behaviour in _STRICT_LISTS
+        for behaviour in STRICT
         for rule in rules.of(behaviour, "Bash")
         for guess in reading.guesses
         if forbids_text(rule, guess)
@@ -210,7 +209,7 @@ def _layer_objections(layer: Layer, context: Context) -> list[Verdict]:
     spelled = spellings(words)
     found = [
         by_rule(behaviour, rule, text)
-        for behaviour in _STRICT_LISTS
+        for behaviour in STRICT
         for rule in getattr(context.rules, behaviour)
         if forbids(rule, words, spelled)
     ]

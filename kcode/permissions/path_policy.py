@@ -4,7 +4,7 @@ from kcode.permissions import paths
 from kcode.permissions.modes import edits_freely
 from kcode.permissions.path_rules import covers
 from kcode.permissions.paths import Action, Place, Workspace
-from kcode.permissions.rules import Behaviour, Rule, RuleSet
+from kcode.permissions.rules import STRICT, Behaviour, Rule, RuleSet
 from kcode.permissions.verdict import Verdict, by_rule
 from kcode.types.events import Mode
 
@@ -31,8 +31,7 @@ def decide_path(action: Action, path: str, mode: Mode, rules: RuleSet, workspace
 
 def rule_on_path(action: Action, place: Place, rules: RuleSet, workspace: Workspace) -> Verdict | None:
     """What a deny or ask rule alone says about a place."""
-    behaviours: tuple[Behaviour, ...] = ("deny", "ask")
-    for behaviour in behaviours:
+    for behaviour in STRICT:
         if rule := _rule(behaviour, action, place, rules, workspace):
             return by_rule(behaviour, rule, place.written)
     return None

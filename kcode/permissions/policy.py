@@ -9,13 +9,13 @@ from kcode.permissions.command_policy import decide_command
 from kcode.permissions.command_rules import forbids
 from kcode.permissions.path_policy import decide_path
 from kcode.permissions.paths import Workspace
-from kcode.permissions.rules import Behaviour, RuleSet, matches_host, matches_named
+from kcode.permissions.rules import STRICT, Behaviour, RuleSet, matches_host, matches_named
 from kcode.permissions.shell_script import Word
 from kcode.permissions.verdict import Verdict, by_rule
 from kcode.types.events import Mode
 from kcode.types.tool import CommandNeed, NamedNeed, Need, PathNeed, UrlNeed
 
-_BEHAVIOURS: tuple[Behaviour, ...] = ("deny", "ask", "allow")
+_BEHAVIOURS: tuple[Behaviour, ...] = (*STRICT, "allow")
 
 
 def decide(
@@ -108,7 +108,7 @@ def _host(url: str) -> str:
 def _as_command(need: NamedNeed, rules: RuleSet) -> Verdict | None:
     """A rule against `git push` as a command holds for the tool that runs git as well."""
     words = tuple(Word(w, w) for w in ("git", need.spec))
-    for behaviour in _BEHAVIOURS[:2]:
+    for behaviour in STRICT:
         for rule in rules.of(behaviour, "Bash"):
             if not rule.everything and forbids(rule, words):
                 return by_rule(behaviour, rule, " ".join(w.text for w in words))

@@ -16,6 +16,9 @@ from kcode.types.errors import ConfigError
 Source: TypeAlias = Literal["managed", "user", "project", "local", "flag", "session", "built-in"]
 Behaviour: TypeAlias = Literal["deny", "ask", "allow"]
 
+STRICT: Final[tuple[Behaviour, ...]] = ("deny", "ask")
+"""The lists that speak against a call, the stricter one first."""
+
 _FORM: Final = re.compile(r"([A-Za-z_][\w.*-]*)\s*(?:\((.*)\))?", re.DOTALL)
 _EDITING: Final = names("Edit Write MultiEdit NotebookEdit")
 _READING: Final = names("Read NotebookRead")
