@@ -11,29 +11,29 @@ _SIMPLE: Final = frozenset("=dDgGhHnNpPxzF")
 _LABELLED: Final = re.compile(r":[ \t]*[\w.-]+[ \t]*|[btT](?:[ \t]+[\w.-]+|[\w.-]*)[ \t]*")
 _QUITTING: Final = re.compile(r"[qQlL][ \t]*\d*")
 _FLAGS: Final = re.compile(r"[gpiIMm0-9we]*")
-_UNQUOTED: Final = r"(?:\\[^\n]|\[(?:(?!{0})[^\]\n\\])*\]|(?!{0})[^\\\n\[])*"
+_PATTERN: Final = r"(?:\\[^\n]|\[(?:(?!{0})[^\]\n\\])*\]|(?!{0})[^\\\n\[])*"
+_REPLACEMENT: Final = r"(?:\\(?:.|\n)|(?!{0})[^\\\n])*"
+"""A bracket means nothing here, and an escaped line break is part of it."""
+_CHARACTERS: Final = r"(?:(?!{0})[^\n\\\[])*"
 _DELIMITERS: Final = frozenset("/|#,:@!%~;=_+")
-_DEEPEST: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class SedScript:
-    """What was read in a script.
+    """What was read in a script; one that was not understood may do anything.
 
     Attributes:
-        understood: whether all of it was; where not, it may do anything.
         runs: whether it has a command that runs a program.
         opens: whether it has a command that reads or writes another file.
     """
 
-    understood: bool = True
     runs: bool = False
     opens: bool = False
 
     @property
     def plain(self) -> bool:
         """Whether it only edits text."""
-        return self.understood and not self.runs and not self.opens
+        return not self.runs and not self.opens
 
 
 class _NotUnderstoodError(Exception):
@@ -46,7 +46,7 @@ def read_sed(script: str) -> SedScript:
     try:
         reader.run()
     except _NotUnderstoodError:
-        return SedScript(understood=False, runs=True, opens=True)
+        return SedScript(runs=True, opens=True)
     return SedScript(runs=reader.runs, opens=reader.opens)
 
 
@@ -125,9 +125,9 @@ class _Reader:
             return True
         return False
 
-    def _piece(self, delimiter: str) -> None:
-        """Passes over a pattern or a replacement and its closing delimiter."""
-        self._skip(re.compile(_UNQUOTED.format(re.escape(delimiter))))
+    def _piece(self, delimiter: str, form: str = _PATTERN) -> None:
+        """Passes over a piece of that form and its closing delimiter."""
+        self._skip(re.compile(form.format(re.escape(delimiter))))
         if self._next() != delimiter:
             raise _NotUnderstoodError
         self._position += 1
@@ -142,7 +142,7 @@ class _Reader:
     def _substitute(self) -> None:
         delimiter = self._delimiter()
         self._piece(delimiter)
-        self._replacement(delimiter)
+        self._piece(delimiter, _REPLACEMENT)
         flags = self._skip(_FLAGS)
         self.runs = self.runs or "e" in flags
         if "w" in flags:
@@ -151,21 +151,10 @@ class _Reader:
         else:
             self._end()
 
-    def _replacement(self, delimiter: str) -> None:
-        """A bracket means nothing here, and an escaped line break is part of it."""
-        plain = rf"(?:\\(?:.|\n)|(?!{re.escape(delimiter)})[^\\\n])*"
-        self._skip(re.compile(plain))
-        if self._next() != delimiter:
-            raise _NotUnderstoodError
-        self._position += 1
-
     def _transliterate(self) -> None:
         delimiter = self._delimiter()
         for _ in range(2):
-            self._skip(re.compile(rf"(?:(?!{re.escape(delimiter)})[^\n\\\[])*"))
-            if self._next() != delimiter:
-                raise _NotUnderstoodError
-            self._position += 1
+            self._piece(delimiter, _CHARACTERS)
         self._end()
 
     def _text_command(self) -> None:
