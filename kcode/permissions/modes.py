@@ -1,7 +1,7 @@
 """What each permission mode settles by itself."""
 
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final
 
 from kcode.permissions.verdict import Verdict
 from kcode.types.events import Mode
@@ -9,7 +9,6 @@ from kcode.types.events import Mode
 __all__ = ["MODES", "Mode", "edits_freely", "finish", "runs_freely"]
 
 MODES: Final[tuple[Mode, ...]] = ("default", "acceptEdits", "plan", "auto", "dontAsk", "bypassPermissions")
-Sandboxed: TypeAlias = bool
 
 
 def edits_freely(mode: Mode) -> bool:
