@@ -6,6 +6,7 @@ from typing import Final
 
 from kcode.permissions import flags
 from kcode.permissions.shell_script import Word, names
+from kcode.permissions.wrapper_shapes import program
 
 
 def unsafe(words: tuple[Word, ...], name: str) -> str:
@@ -87,7 +88,7 @@ def _system(words: tuple[Word, ...]) -> str:
 
 def _listing(words: tuple[Word, ...]) -> str | None:
     """`tar tf FILE` and `unzip -l FILE`; a colon would name another machine."""
-    form = {"tar": r"-?[tvzjJ]*t[vzjJ]*f", "unzip": r"-[lvZ]+1?"}[words[0].text.rpartition("/")[2]]
+    form = {"tar": r"-?[tvzjJ]*t[vzjJ]*f", "unzip": r"-[lvZ]+1?"}[program(words[0])]
     if len(words) < 3 or not re.fullmatch(form, words[1].text):
         return None
     plain = all(w.literal and not w.text.startswith("-") and ":" not in w.text for w in words[2:])
