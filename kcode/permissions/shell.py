@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
-from kcode.permissions.shell_parse import parse
+from kcode.permissions.shell_parse import EVALUATED, parse
 from kcode.permissions.shell_script import DEEPEST, Finding, Script, Simple, Word, names
 from kcode.permissions.wrapper_shapes import Inner, program
 from kcode.permissions.wrappers import WRAPPERS, unwrap
@@ -19,7 +19,6 @@ _UNREAD_PARTS: Final = 20
 _EVALUATES: Final = names(
     "let declare typeset local export readonly read readarray mapfile unset printf test [ [[ wait getopts compgen"
 )
-_EVALUATED: Final = re.compile(r"\$[({\[]|`")
 _ARITHMETIC: Final = names("-eq -ne -lt -le -gt -ge -v -R")
 _READS_PROGRAM: Final = names("python python3 node perl ruby php lua psql at batch")
 _READS_SCRIPT: Final = names("sed gsed awk gawk mawk nawk make python python3 node perl ruby php")
@@ -158,7 +157,7 @@ def _check_evaluated(script: Script, words: tuple[Word, ...]) -> None:
         return
     arithmetic = any(w.text in _ARITHMETIC for w in words)
     for word in words[1:]:
-        if _EVALUATED.search(word.text) or (arithmetic and not word.literal):
+        if EVALUATED.search(word.text) or (arithmetic and not word.literal):
             script.note(f"'{words[0].raw}' evaluates its text, which can run commands", word.raw, opaque=True)
             return
 
@@ -166,7 +165,7 @@ def _check_evaluated(script: Script, words: tuple[Word, ...]) -> None:
 def _check_assignments(script: Script, command: Simple) -> None:
     """A text with a substitution in it, kept in a variable, is usually meant to be evaluated later."""
     for each in command.assignments:
-        if each.value.literal and _EVALUATED.search(each.value.text):
+        if each.value.literal and EVALUATED.search(each.value.text):
             script.note("a variable is given text that can run commands", each.value.raw, opaque=True)
 
 

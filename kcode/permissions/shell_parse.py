@@ -33,7 +33,8 @@ _HIDDEN: Final = frozenset({"Cf", "Co", "Cn", "Cs", "Zl", "Zp", "Cc", "Zs"})
 _PLAIN_SPACES: Final = frozenset("\t\n ")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _CONTINUED: Final = re.compile(r"\\.", re.DOTALL)
-_EVALUATED_LATER: Final = re.compile(r"\$[({\[]|`")
+EVALUATED: Final = re.compile(r"\$[({\[]|`")
+"""What runs commands in a text that is evaluated later."""
 _READ_AT_MOST: Final = 40_000
 _DESCRIPTOR: Final = re.compile(r"\d+-?|-")
 
@@ -330,7 +331,7 @@ class Parser:
         self._skip_blanks()
         while self._position < len(self._text) and self._text[self._position] not in "\n;&|()<>#":
             for value in self._read():
-                if value.literal and _EVALUATED_LATER.search(value.text):
+                if value.literal and EVALUATED.search(value.text):
                     self._script.note(
                         "a loop's variable is given text that can run commands", value.raw, opaque=True
                     )
