@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import IO, TypeAlias
@@ -261,34 +262,36 @@ async def run(
         OSError: it cannot be started.
         ValueError: an argument holds a NUL or an unpaired surrogate.
     """
-    run_ = _Run(limit, enter)
-    child = run_.start(argv, cwd, clean_environment(os.environ) if env is None else env, stdin)
+    run_ = _Run(limit)
+    child = run_.start(argv, cwd, clean_environment(os.environ) if env is None else env, stdin, enter)
     return await run_.finish(child, seconds)
 
 
 class _Run:
     """The collecting side of `run`."""
 
-    def __init__(self, limit: int, enter: Enter | None) -> None:
+    def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._enter = enter
         self._stdout = bytearray()
         self._stderr = bytearray()
         self._full = asyncio.Event()
         self._readers: list[PipeReader] = []
 
-    def start(self, argv: Sequence[str], cwd: Path, env: Mapping[str, str], stdin: bytes) -> Child:
+    def start(
+        self, argv: Sequence[str], cwd: Path, env: Mapping[str, str], stdin: bytes, enter: Enter | None
+    ) -> Child:
         out, out_end = os.pipe()
         err, err_end = os.pipe()
+        begin = partial(start, argv, cwd=cwd, env=env, stdout=out_end, stderr=err_end, enter=enter)
         try:
             if stdin:
                 # A file instead of a pipe: no writer that has to be fed while the output is read.
                 with tempfile.TemporaryFile() as source:
                     source.write(stdin)
                     source.seek(0)
-                    child = self._begin(argv, cwd, env, source, (out_end, err_end))
+                    child = begin(stdin=source)
             else:
-                child = self._begin(argv, cwd, env, subprocess.DEVNULL, (out_end, err_end))
+                child = begin()
         except BaseException:
             os.close(out)
             os.close(err)
@@ -298,16 +301,6 @@ class _Run:
             os.close(err_end)
         self._readers = [PipeReader(out, self._take_stdout), PipeReader(err, self._take_stderr)]
         return child
-
-    def _begin(
-        self,
-        argv: Sequence[str],
-        cwd: Path,
-        env: Mapping[str, str],
-        stdin: int | IO[bytes],
-        to: tuple[int, int],
-    ) -> Child:
-        return start(argv, cwd=cwd, env=env, stdin=stdin, stdout=to[0], stderr=to[1], enter=self._enter)
 
     def _take_stdout(self, data: bytes) -> None:
         room = self._limit - len(self._stdout)
