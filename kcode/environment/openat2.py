@@ -5,6 +5,10 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ctypes
 
 _NUMBER = 437
 """The same on every architecture that these machines have."""
@@ -50,11 +54,17 @@ def _openat2(folder: int, name: bytes, path: Path) -> int:
         raise ValueError("embedded null byte")
     flags = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
     how = (ctypes.c_uint64 * 3)(flags, 0, _BENEATH | _NO_SYMLINKS | _NO_MAGICLINKS)
-    system = ctypes.CDLL(None, use_errno=True)
-    handle: int = system.syscall(
+    handle: int = _libc().syscall(
         ctypes.c_long(_NUMBER), folder, ctypes.c_char_p(name), how, ctypes.c_size_t(ctypes.sizeof(how))
     )
     if handle < 0:
         code = ctypes.get_errno() or errno.EIO
         raise OSError(code, os.strerror(code), os.fspath(path))
     return handle
+
+
+@cache
+def _libc() -> "ctypes.CDLL":
+    import ctypes  # noqa: PLC0415 - as above
+
+    return ctypes.CDLL(None, use_errno=True)
