@@ -72,8 +72,8 @@ def _digest(path: Path) -> str | None:
             return f"leads to {path.readlink()}"
         if not path.is_file():
             return None
-        if path.stat().st_size > _LARGEST:
-            found = path.stat()
+        found = path.stat()
+        if found.st_size > _LARGEST:
             return f"{found.st_size} {found.st_mtime_ns}"
         data = path.read_bytes()
     except OSError as error:
