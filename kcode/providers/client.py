@@ -93,18 +93,9 @@ class Client:
         words = redact(f"{type(cause).__name__}: {cause}", self._connection.secrets)
         return unreachable(self._connection.base_url, words.rstrip(": "))
 
-    def discreet(self, error: ModelError) -> ModelError:
-        """Return an error whose words hold no secret, also where the server quoted one in the middle of a stream."""
-        words = redact(str(error), self._connection.secrets)
-        if words == str(error):
-            return error
-        return ModelError(
-            words,
-            kind=error.kind,
-            status=error.status,
-            retry_after=error.retry_after,
-            window=error.window,
-        )
+    def hush(self, error: ModelError) -> None:
+        """Take secrets out of an error's words, also where the server quoted one in the middle of a stream."""
+        error.args = (redact(str(error), self._connection.secrets),)
 
     def _open(self) -> "openai.AsyncOpenAI":
         preload()

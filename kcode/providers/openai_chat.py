@@ -213,7 +213,7 @@ class OpenAIChat:
 
     async def _final(self, error: ModelError, request: Request, changes: Sequence[Change]) -> ModelError:
         """Say more about a failure that no change of the request mends."""
-        error = self._client.discreet(error)
+        self._client.hush(error)
         if error.kind == "context_overflow" and error.window and error.window < self._info.window:
             self._info = replace(self._info, window=error.window)
             self._use(self._dialect)

@@ -243,6 +243,20 @@ async def test_a_response_that_was_not_streamed_is_read_all_the_same():
         assert (await _ask(model)).text == "whole"
 
 
+async def test_an_error_that_quotes_the_key_loses_the_key_and_nothing_else():
+    key = "sk-planted-0123456789abcdef"
+    error = {"error": {"message": f"Overloaded for {key}", "code": 429}}
+    counted: dict[str, object] = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 2}}
+    events = [f"data: {json.dumps(event)}\n\n".encode() for event in (counted, error)]
+    async with _served(Wire(events), key=key) as (_, model):
+        with pytest.raises(ModelError, match="Overloaded for") as caught:
+            await _ask(model, _user("hi"))
+    assert key not in str(caught.value)
+    assert (caught.value.kind, caught.value.status) == ("overloaded", 429)
+    assert caught.value.usage is not None
+    assert caught.value.usage.input == 7
+
+
 def _event(text: str) -> bytes:
     return b"data: " + json.dumps({"choices": [{"index": 0, "delta": {"content": text}}]}).encode() + b"\n\n"
 
