@@ -143,7 +143,7 @@ _TRANSIENT = {
 }  # fmt: skip - one case in a line
 
 
-async def _read_much(faults: Faults) -> list[Wire]:
+def _read_much(faults: Faults) -> list[Wire]:
     for i in range(4):
         (faults.folder / f"{i}.txt").write_text(f"line {i} of a long text that fills the window\n" * 1_500)
     return [wired("Read", {"file_path": f"{i}.txt"}) for i in range(4)]
@@ -151,7 +151,7 @@ async def _read_much(faults: Faults) -> list[Wire]:
 
 @pytest.mark.parametrize("fault", _TRANSIENT)
 async def test_row_81_faults_hit_the_summary_too(faults: Faults, fault: str):
-    reads = await _read_much(faults)
+    reads = _read_much(faults)
     async with faults(*reads, says("one"), _TRANSIENT[fault], said(_SUMMARY), says("two")) as talk:
         await talk.say("first")
         await talk.conversation.compact()
@@ -164,7 +164,7 @@ async def test_row_81_faults_hit_the_summary_too(faults: Faults, fault: str):
 
 
 async def test_row_81_markup_in_the_summary_is_left_out_and_never_run(faults: Faults):
-    reads = await _read_much(faults)
+    reads = _read_much(faults)
     proper = sse(
         chunk(content=_SUMMARY), tool_delta("Bash", '{"command": "touch x"}', id="a"), chunk("tool_calls")
     )
@@ -181,7 +181,7 @@ async def test_row_81_markup_in_the_summary_is_left_out_and_never_run(faults: Fa
 async def test_row_81_a_summary_that_was_cut_off_is_asked_for_again_with_more_room(
     faults: Faults, finish: str
 ):
-    reads = await _read_much(faults)
+    reads = _read_much(faults)
     cut = said("The summ", finish=finish)
     async with faults(*reads, says("one"), cut, said(_SUMMARY), says("two")) as talk:
         await talk.say("first")
@@ -199,7 +199,7 @@ async def test_row_81_a_summary_that_was_cut_off_is_asked_for_again_with_more_ro
 
 
 async def test_row_81_a_summary_that_is_too_long_to_ask_for_is_written_without_the_model(faults: Faults):
-    reads = await _read_much(faults)
+    reads = _read_much(faults)
     over = refuses(400, "Your request exceeded model token limit: 262144 (requested: 274613)")
     async with faults(*reads, says("one"), over, says("two")) as talk:
         await talk.say("first")
@@ -209,7 +209,7 @@ async def test_row_81_a_summary_that_is_too_long_to_ask_for_is_written_without_t
 
 
 async def test_row_81_nothing_is_replaced_where_the_account_is_refused(faults: Faults):
-    reads = await _read_much(faults)
+    reads = _read_much(faults)
     quota = refuses(
         429, "Your account is suspended due to insufficient balance", "exceeded_current_quota_error"
     )
@@ -225,9 +225,7 @@ async def test_row_81_nothing_is_replaced_where_the_account_is_refused(faults: F
 
 
 async def test_row_82_the_summary_costs_too(faults: Faults):
-    for i in range(4):
-        (faults.folder / f"{i}.txt").write_text(f"line {i} of a long text that fills the window\n" * 1_500)
-    reads = [wired("Read", {"file_path": f"{i}.txt"}) for i in range(4)]
+    reads = _read_much(faults)
     summary = says("The summary.", usage=Usage(input=100_000, output=100))
     async with faults(*reads, says("one"), summary) as talk:
         await talk.say("first")

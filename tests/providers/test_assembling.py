@@ -26,6 +26,10 @@ def call(piece: Any = None, **more: Any) -> dict[str, Any]:
     return {"tool_calls": [{"function": {**function, "arguments": piece}, **more}]}
 
 
+def in_pieces(*pieces: str) -> list[dict[str, Any]]:
+    return [call(piece, index=0, id="x", name="bash") for piece in pieces]
+
+
 STOP = event({}, "stop")
 DONE = "data: [DONE]\n\n"
 
@@ -181,7 +185,7 @@ def test_reasoning_only_in_details_or_in_content_parts_is_found():
             id="sent twice",
         ),
         pytest.param(
-            [call(piece, index=0, id="x", name="bash") for piece in ('{"a"', ":1}", '{"a"', ":1}")],
+            in_pieces('{"a"', ":1}", '{"a"', ":1}"),
             [("x", "bash", '{"a":1}')],
             id="sent twice in pieces",
         ),
@@ -201,12 +205,12 @@ def test_reasoning_only_in_details_or_in_content_parts_is_found():
             id="two equal calls",
         ),
         pytest.param(
-            [call(piece, index=0, id="x", name="bash") for piece in ('{"a', '{"a":', '{"a":1}')],
+            in_pieces('{"a', '{"a":', '{"a":1}'),
             [("x", "bash", '{"a":1}')],
             id="cumulative",
         ),
         pytest.param(
-            [call(piece, index=0, id="x", name="bash") for piece in ('{"a":', '{"a":1}', "}")],
+            in_pieces('{"a":', '{"a":1}', "}"),
             [("x", "bash", '{"a":{"a":1}}')],
             id="nested object that looks cumulative",
         ),
@@ -248,7 +252,7 @@ def test_reasoning_only_in_details_or_in_content_parts_is_found():
             id="every chunk twice",
         ),
         pytest.param(
-            [call(p, index=0, id="x", name="bash") for p in ('{"a":"', "ha", "ha", '"}')],
+            in_pieces('{"a":"', "ha", "ha", '"}'),
             [("x", "bash", '{"a":"haha"}')],
             id="a chunk like the one before it",
         ),
