@@ -5,15 +5,13 @@ import json
 from typing import Any
 
 import pytest
+from markup import AB, CB, CE, SB, SE, end, k2, tag
 
 from kcode.arguments import ArgumentsError, parse
 from kcode.providers.reply import Reply
 from kcode.types.errors import ModelError
 from kcode.types.messages import AssistantMessage
 from kcode.types.model import JsonObject, ToolSpec
-
-SB, SE = "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>"
-CB, AB, CE = "<|tool_call_begin|>", "<|tool_call_argument_begin|>", "<|tool_call_end|>"
 
 
 def tool(name: str, *fields: str) -> ToolSpec:
@@ -31,24 +29,12 @@ SCHEMAS = {t.name: t.parameters for t in TOOLS}
 LS = {"command": "ls"}
 
 
-def open_(inner: str) -> str:
-    return f"<|open|>{inner}<|sep|>"
-
-
-def close(inner: str) -> str:
-    return f"<|close|>{inner}<|sep|>"
-
-
 def argument(key: str, value: str, kind: str = "string") -> str:
-    return open_(f'argument key="{key}" type="{kind}"') + value + close("argument")
+    return tag(f'argument key="{key}" type="{kind}"') + value + end("argument")
 
 
 def k3(*parts: str, tool: str = 'tool="Bash" index="1"') -> str:
-    return open_("tools") + open_(f"call {tool}") + "".join(parts) + close("call") + close("tools")
-
-
-def k2(header: str, arguments: str) -> str:
-    return f"{SB}{CB}{header}{AB}{arguments}{CE}{SE}"
+    return tag("tools") + tag(f"call {tool}") + "".join(parts) + end("call") + end("tools")
 
 
 def received(
@@ -154,11 +140,11 @@ K3_SPELLINGS = {
     "attributes in single quotes": k3(argument("command", "ls"), tool="tool='Bash' index='1'"),
     "attributes without quotes": k3(argument("command", "ls"), tool="tool=Bash index=1"),
     "name instead of tool": k3(argument("command", "ls"), tool='name = "functions.bash"'),
-    "type first": k3(open_('argument type="string" key="command"') + "ls" + close("argument")),
-    "no type": k3(open_('argument key="command"') + "ls" + close("argument")),
+    "type first": k3(tag('argument type="string" key="command"') + "ls" + end("argument")),
+    "no type": k3(tag('argument key="command"') + "ls" + end("argument")),
     "a stray token": k3("<|sep|>", argument("command", "ls"), "<|im_end|>"),
     "the same argument twice": k3(argument("command", "ls"), argument("command", "ls")),
-    "no end of the section": k3(argument("command", "ls")).removesuffix(close("tools")),
+    "no end of the section": k3(argument("command", "ls")).removesuffix(end("tools")),
 }  # fmt: skip - one case in a line
 
 
@@ -167,26 +153,26 @@ def test_k3_is_understood_in_its_spellings(name: str):
     assert ran(received(K3_SPELLINGS[name])[0]) == [("Bash", LS)]
 
 
-PATH = open_('argument key="path" type="string"')
+PATH = tag('argument key="path" type="string"')
 DAMAGED = {
     "no end of the last argument": k3(PATH + "a", tool='tool="Write"'),
     "no end of the first argument": k3(PATH + "a", argument("content", "x"), tool='tool="Write"'),
     "no end of an argument before another call": (
-        open_("tools")
-        + open_('call tool="Write"')
+        tag("tools")
+        + tag('call tool="Write"')
         + argument("content", "x")
         + PATH
         + "a"
-        + close("call")
-        + open_('call tool="Write"')
+        + end("call")
+        + tag('call tool="Write"')
         + argument("content", "y")
         + PATH
         + "b"
-        + close("argument")
-        + close("call")
+        + end("argument")
+        + end("call")
     ),
     "no end of the call": k3(argument("path", "a"), argument("content", "x"), tool='tool="Write"').replace(
-        close("call"), ""
+        end("call"), ""
     ),
     "an argument that quotes a call": k3(
         argument("path", "a"),
@@ -262,9 +248,9 @@ def test_what_follows_a_cut_string_is_part_of_it():
         f"{SB}{SE}",
         f"{SB}{CB[:9]}",
         SB[:14],
-        open_("tools"),
+        tag("tools"),
         '<|open|>call tool="Ba',
-        open_("tools") + close("tools"),
+        tag("tools") + end("tools"),
     ],
 )
 def test_a_call_that_was_begun_and_never_came_counts_as_announced(begun: str):

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from markup import AB, CB, CE, CLOSE, OPEN, SB, SE, SEP, end, k2, tag
 
 from kcode.arguments import ArgumentsError, parse
 from kcode.providers.assemble import Response
@@ -29,9 +30,6 @@ TOOLS = [
     tool("Write", "file_path content"),
     tool("list_dir", "dir"),
 ]
-SB, SE = "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>"
-CB, AB, CE = "<|tool_call_begin|>", "<|tool_call_argument_begin|>", "<|tool_call_end|>"
-OPEN, CLOSE, SEP = "<|open|>", "<|close|>", "<|sep|>"
 LS = '{"command": "ls"}'
 
 
@@ -51,16 +49,11 @@ def kinds(message: AssistantMessage) -> list[str]:
     return [r.kind for r in message.repairs]
 
 
-def k2(header: str, arguments: str) -> str:
-    return f"{SB}{CB}{header}{AB}{arguments}{CE}{SE}"
-
-
-def tag(inner: str) -> str:
-    return f"{OPEN}{inner}{SEP}"
-
-
-def end(inner: str) -> str:
-    return f"{CLOSE}{inner}{SEP}"
+def shown(text: str, size: int) -> str:
+    """Return what is shown of a text that comes in pieces."""
+    sieve = MarkupFilter([t.name for t in TOOLS])
+    pieces = [sieve.feed(text[i : i + size]).text for i in range(0, len(text), size)]
+    return "".join([*pieces, sieve.finish().text])
 
 
 def k3(name: str, arguments: dict[str, Any]) -> str:
@@ -157,10 +150,7 @@ def test_leaked_calls_are_taken_out_of_the_thinking(name: str):
 @pytest.mark.parametrize("size", [1, 2, 5, 13])
 def test_no_markup_is_ever_shown(name: str, size: int):
     text, clean = LEAKS[name]
-    sieve = MarkupFilter([t.name for t in TOOLS])
-    shown = [sieve.feed(text[i : i + size]).text for i in range(0, len(text), size)]
-    shown.append(sieve.finish().text)
-    assert "".join(shown) == clean
+    assert shown(text, size) == clean
 
 
 QUOTED = [
@@ -192,9 +182,7 @@ def test_quoted_markup_stays_text_and_never_runs(text: str, size: int):
     assert message.text == text
     assert message.tool_calls == ()
     assert message.repairs == ()
-    sieve = MarkupFilter([t.name for t in TOOLS])
-    shown = "".join(sieve.feed(text[i : i + size]).text for i in range(0, len(text), size))
-    assert shown + sieve.finish().text == text
+    assert shown(text, size) == text
 
 
 def test_several_leaked_calls_keep_their_order():
@@ -366,9 +354,7 @@ def test_a_call_that_is_written_as_the_last_block_runs_and_is_not_shown(name: st
     assert found(message) == BASH
     assert (message.text, message.finish) == (clean, "tool_calls")
     assert "written_call" in kinds(message)
-    sieve = MarkupFilter([t.name for t in TOOLS])
-    shown = "".join(sieve.feed(text[i : i + size]).text for i in range(0, len(text), size))
-    assert (shown + sieve.finish().text).rstrip() == clean
+    assert shown(text, size).rstrip() == clean
 
 
 def test_several_written_calls_run_in_order():
@@ -418,9 +404,7 @@ def test_what_only_looks_like_a_written_call_stays_text(text: str, size: int):
     message = mended(text)
     assert message.text == text
     assert message.tool_calls == ()
-    sieve = MarkupFilter([t.name for t in TOOLS])
-    shown = "".join(sieve.feed(text[i : i + size]).text for i in range(0, len(text), size))
-    assert shown + sieve.finish().text == text
+    assert shown(text, size) == text
 
 
 def test_a_written_call_stays_text_beside_any_other_call():
@@ -561,7 +545,7 @@ FRAGMENTS = [
 )
 @example('<tool_call><|tool_calls_section_begin|>{"name": "Bash", "arguments": {"command": "ls"}}', [1])
 def test_what_is_shown_does_not_depend_on_the_chunks(text: str, sizes: list[int]):
-    def shown(cuts: list[int]) -> tuple[str, str]:
+    def in_cuts(cuts: list[int]) -> tuple[str, str]:
         sieve = MarkupFilter([t.name for t in TOOLS])
         words, thoughts = "", ""
         at = 0
@@ -573,8 +557,8 @@ def test_what_is_shown_does_not_depend_on_the_chunks(text: str, sizes: list[int]
         piece = sieve.finish()
         return (words + piece.text).rstrip(), thoughts + piece.thinking
 
-    words, thoughts = shown(sizes)
-    assert (words, thoughts) == shown([1]) == shown([10_000])
+    words, thoughts = in_cuts(sizes)
+    assert (words, thoughts) == in_cuts([1]) == in_cuts([10_000])
     if "</think>" not in text:
         message = mended(text)
         assert (message.text.strip(), message.thinking.strip()) == (words.strip(), thoughts.strip())
