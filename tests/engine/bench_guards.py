@@ -26,6 +26,7 @@ from kcode.session.fold import Fold
 from kcode.types.environment import Environment
 from kcode.types.events import Event
 from kcode.types.hooks import Hooks
+from kcode.types.model import Model
 from kcode.types.tool import ToolContext, ToolOutput, text_output
 
 STEPS = 300
@@ -37,19 +38,18 @@ def guards() -> Hooks:
     return Chain([LimitGuard(Limits(usd=100), Clock(), meter), MistakeGuard(), LoopGuard(), EndingGuard()])
 
 
-def step(hooks: Callable[[], Hooks]) -> float:
-    """Return the milliseconds of CPU for a step with a result of four kilobytes."""
+def echoing(model: Model, hooks: Callable[[], Hooks], *, times: int) -> Agent:
+    """Return an agent whose one tool says so many times what it is told."""
 
     async def echo(args: Words, _: ToolContext) -> ToolOutput:
-        return text_output(f"{args.text} " * 1_000)
+        return text_output(f"{args.text} " * times)
 
     async def sink(_: Event) -> None:
         return
 
-    async def run() -> float:
-        steps = [says("", call("Echo", text=f"{i:03}")) for i in range(STEPS)]
-        spec = AgentSpec(
-            model=ScriptedModel([*steps, says("Done.")]),
+    return Agent(
+        AgentSpec(
+            model=model,
             tools={"Echo": tool("Echo", echo)},
             system="You are under test.",
             environment=cast("Environment", None),
@@ -59,7 +59,16 @@ def step(hooks: Callable[[], Hooks]) -> float:
             authorize=allow,
             new_hooks=hooks,
         )
-        agent, began = Agent(spec), time.process_time()
+    )
+
+
+def step(hooks: Callable[[], Hooks]) -> float:
+    """Return the milliseconds of CPU for a step with a result of four kilobytes."""
+
+    async def run() -> float:
+        steps = [says("", call("Echo", text=f"{i:03}")) for i in range(STEPS)]
+        agent = echoing(ScriptedModel([*steps, says("Done.")]), hooks, times=1_000)
+        began = time.process_time()
         await agent.prompt("go")
         return (time.process_time() - began) / STEPS * 1e3
 

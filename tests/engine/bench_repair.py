@@ -13,20 +13,12 @@ import sys
 import time
 from collections.abc import Callable
 from statistics import median
-from typing import cast
 
-from bench_guards import guards
-from engine_bench import Words, allow, tool
+from bench_guards import echoing, guards
 
-from kcode.context.window import ContextWindow
-from kcode.engine.agent import Agent, AgentSpec
 from kcode.providers.reply import Reply
-from kcode.session.fold import Fold
-from kcode.types.environment import Environment
-from kcode.types.events import Event
 from kcode.types.messages import AssistantMessage
 from kcode.types.model import ModelInfo, OnDelta, Request
-from kcode.types.tool import ToolContext, ToolOutput, text_output
 
 STEPS, ROUNDS, PIECE = 120, 9, 12
 TEXT = "I have looked at the file and go on with the next part of it. " * 4
@@ -106,26 +98,8 @@ class Wired:
 
 async def _measure(kind: str) -> tuple[float, float]:
     """Return the milliseconds of a step in reading and in the engine."""
-
-    async def echo(args: Words, _: ToolContext) -> ToolOutput:
-        return text_output(f"{args.text} " * 20)
-
-    async def sink(_: Event) -> None:
-        return
-
     model = Wired(kind)
-    spec = AgentSpec(
-        model=model,
-        tools={"Echo": tool("Echo", echo)},
-        system="You are under test.",
-        environment=cast("Environment", None),
-        new_state=Fold,
-        new_context=ContextWindow,
-        sink=sink,
-        authorize=allow,
-        new_hooks=guards,
-    )
-    agent = Agent(spec)
+    agent = echoing(model, guards, times=20)
     began = time.process_time()
     ended = await agent.prompt("go")
     whole = time.process_time() - began
