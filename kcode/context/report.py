@@ -28,13 +28,14 @@ def report(tools: Tools, state: State, room: Budget, *, auto: bool) -> JsonObjec
         kinds[kind] = kinds.get(kind, 0) + int(tools.count.one(message) * scale)
     used = tools.gauge.used(state)
     messages: dict[str, JsonValue] = {**kinds}
+    sizes = [tokens.of_tools([tool]) for tool in state.tools]
     return {
         "window": room.window,
         "limit": room.limit,
         "used": used,
         "percent": round(100 * used / max(1, room.limit), 1),
-        "system": int(tokens.of_text(state.system) * scale),
-        "tools": int(tokens.of_tools(state.tools) * scale),
+        "system": int((tools.gauge.fixed(state) - sum(sizes)) * scale),
+        "tools": int(sum(sizes) * scale),
         "messages": messages,
         "free": max(0, room.limit - used),
         "reserve": room.window - room.limit,
@@ -43,7 +44,10 @@ def report(tools: Tools, state: State, room: Budget, *, auto: bool) -> JsonObjec
         "hidden": len(state.hidden),
         "compacted": state.compacted.upto if state.compacted else 0,
         "items": _items(tools, state),
-        "tool_list": [{"name": t.name, "tokens": int(tokens.of_tools([t]) * scale)} for t in state.tools],
+        "tool_list": [
+            {"name": tool.name, "tokens": int(size * scale)}
+            for tool, size in zip(state.tools, sizes, strict=True)
+        ],
     }
 
 
