@@ -46,6 +46,11 @@ def needs_to_run(wrapper: Sequence[str], otherwise: str) -> None:
         pytest.skip(f"NOT TESTED: {otherwise}")
 
 
+def sh(script: str) -> list[str]:
+    """Words of shell that run a program, which they call `"$@"`."""
+    return ["bash", "-c", script, "bash"]
+
+
 def prepare(folder: Path, script: str, environ: Mapping[str, str] | None = None) -> None:
     """Make a folder what a test wants."""
     subprocess.run(["bash", "-ec", script], cwd=folder, env=environ, check=True)

@@ -12,7 +12,7 @@ from kcode.providers.scripted import says
 from kcode.providers.scripted_server import ScriptedServer
 from kcode.providers.scripted_wire import Wire
 from tests.frontends.installed import Place
-from tests.reliability.provoke import recorded, unanswered
+from tests.reliability.provoke import recorded, sh, unanswered
 
 GIGABYTES = 2
 
@@ -33,7 +33,7 @@ async def test_an_answer_that_unpacks_without_end_is_an_error_not_the_end_of_the
     headers = {"content-type": "text/event-stream", "content-encoding": "gzip"}
     packed = Wire([bomb(first)], status, headers)
     async with ScriptedServer([packed] * 9) as server:
-        little = ["bash", "-c", 'ulimit -v 1500000; exec "$@"', "bash"]
+        little = sh('ulimit -v 1500000; exec "$@"')
         process = await place.start("-p", "go", "--max-time", "5", base_url=server.base_url, under=little)
         out, err = await asyncio.wait_for(process.communicate(), 250)
     assert process.returncode in {1, 3, 4}, (out, err)

@@ -20,6 +20,7 @@ from tests.reliability.provoke import (
     needs_to_run,
     prepare,
     recorded,
+    sh,
     small_disk,
     unanswered,
 )
@@ -41,10 +42,6 @@ async def under(place: Place, wrapper: Sequence[str], steps: Sequence[Step], *ar
     """Run the installed program behind another one, or a few words of shell that end in `"$@"`."""
     async with ScriptedServer(steps) as server:
         return await place.run(*(arguments or FLAGS), base_url=server.base_url, under=wrapper)
-
-
-def sh(script: str) -> list[str]:
-    return ["bash", "-c", script, "bash"]
 
 
 @pytest.mark.parametrize("offset", [86_400, 1_000_000_000])

@@ -21,7 +21,16 @@ from kcode.providers.scripted_server import ScriptedServer
 from kcode.providers.scripted_wire import Wire
 from kcode.types.events import MessageAdded
 from tests.frontends.installed import KCODE, Place
-from tests.reliability.provoke import PATIENCE, Served, in_terminal, needs, processes, recorded, unanswered
+from tests.reliability.provoke import (
+    PATIENCE,
+    Served,
+    in_terminal,
+    needs,
+    processes,
+    recorded,
+    sh,
+    unanswered,
+)
 from tests.repl.terminal import Terminal
 
 SIGN = Glyphs().prompt
@@ -146,11 +155,8 @@ def test_a_terminal_that_says_nothing_when_it_goes_away_does_not_make_it_spin(
 async def test_a_reader_of_one_line_ends_the_run_quietly_and_the_log_is_kept(place: Place) -> None:
     steps: list[Step] = [says("text", call("Glob", pattern="*.none")) for _ in range(100)]
     async with ScriptedServer([*steps, says("all there")], pace=Pace(delay=0.001)) as server:
-        command = f"{' '.join(KCODE)} -p go --json | head -1; echo ${{PIPESTATUS[0]}}"
-        process = await asyncio.create_subprocess_exec(
-            "bash", "-c", command, cwd=place.folder, env=place.env(server.base_url),
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        reader = sh('"$@" | head -1; echo ${PIPESTATUS[0]}')
+        process = await place.start("-p", "go", "--json", base_url=server.base_url, under=reader)
         out, err = await asyncio.wait_for(process.communicate(), 60)
         first, status = out.decode().splitlines()
         assert json.loads(first)["type"]
@@ -165,10 +171,8 @@ async def test_a_reader_of_one_line_ends_the_run_quietly_and_the_log_is_kept(pla
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
 async def test_streams_that_are_closed_from_the_start_do_no_harm(place: Place, closed: str) -> None:
     async with ScriptedServer([says("fine")]) as server:
-        process = await asyncio.create_subprocess_exec(
-            "bash", "-c", f"exec {' '.join(KCODE)} -p go {closed}", cwd=place.folder, env=place.env(server.base_url),
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        shut = sh(f'exec "$@" {closed}')
+        process = await place.start("-p", "go", base_url=server.base_url, under=shut)
         out, err = await asyncio.wait_for(process.communicate(), 60)
     assert b"Traceback" not in err
     assert out == (b"" if ">&-" in closed.replace("2>&-", "") else b"fine\n")
