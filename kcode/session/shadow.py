@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import stat
+import sys
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from kcode.process.spawn import Finished, run
 from kcode.session.born import born
 from kcode.session.disk import private_folder
 from kcode.session.modes import Modes
-from kcode.session.trees import TreeChange, tree_blobs, tree_changes
+from kcode.session.trees import TreeChange, tree_changes
 
 _CONFIG = """\
 [core]
@@ -47,8 +48,8 @@ _DAMAGED = re.compile(
 )
 _LISTING = 64_000_000
 _INDEX = "index"
-_COARSE = 0.02
-"""Seconds by which the clock of file systems may lag behind."""
+_COARSE = 5
+"""Linux's CLOCK_REALTIME_COARSE, which Python has no name for: file systems take the time from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +65,15 @@ class Caps:
 class Snapshot:
     """The id of what was kept, "" if nothing could be, and then why; paths that are left out, relative.
 
-    `lasting` tells that it is of no use to try again; `began` is the Unix time at which the files were looked at.
+    `lasting` tells that it is of no use to try again; `taken` is the Unix time at which it was complete, by the clock
+    that dates files.
     """
 
     tree: str
     problem: str = ""
     omitted: tuple[str, ...] = ()
     lasting: bool = False
-    began: float = 0.0
+    taken: float = 0.0
 
 
 class ShadowError(Exception):
@@ -171,7 +173,6 @@ class Shadow:
                 return Snapshot("", error.strerror or str(error))
 
     async def _snapshot(self, since: Snapshot | None) -> Snapshot:
-        began = time.time()
         if not self._ready:
             self._prepare()
             self._ready = True
@@ -198,7 +199,7 @@ class Shadow:
         if since is not None and since.tree:
             await self._leave_out(since, [name for name in found.kept if names[name] == b"?"])
         self._touch()
-        return Snapshot(self._tree, omitted=found.omitted, began=began)
+        return Snapshot(self._tree, omitted=found.omitted, taken=_clock())
 
     async def _write_tree(self) -> None:
         self._tree = (await self._git(["write-tree"])).stdout.decode().strip()
@@ -206,32 +207,32 @@ class Shadow:
     async def _leave_out(self, since: Snapshot, names: Sequence[bytes]) -> None:
         """Take what only came to light out again: moved from an ignored place, ignored no more, small enough now.
 
-        What was moved from a place that is kept stays in: its content is in the earlier tree.
+        What was moved from a place that is kept stays in: its content is gone from there.
         """
-        than = since.began - _COARSE
         older = (
-            await asyncio.to_thread(self._older, names, than)
+            await asyncio.to_thread(self._older, names, since)
             if len(names) > 200
-            else self._older(names, than)
+            else self._older(names, since)
         )
         if not older:
             return
-        known = tree_blobs((await self._git(["ls-tree", "-rz", since.tree])).stdout)
+        changes = await self.changes(since.tree, self._tree)
+        gone = {change.before for change in changes if change.before != change.after}
         revealed = [
             os.fsencode(change.path)
-            for change in await self.changes(since.tree, self._tree)
-            if not change.before and change.path in older and change.after not in known
+            for change in changes
+            if not change.before and change.path in older and change.after not in gone
         ]
         if revealed:
             await self._update(["--force-remove"], revealed)
             await self._write_tree()
 
-    def _older(self, names: Collection[bytes], than: float) -> Collection[str]:
-        """Return the files that have been there for longer, under whatever name."""
-        found: set[str] = set()
+    def _older(self, names: Collection[bytes], since: Snapshot) -> Collection[str]:
+        """Return the files that were there when that was taken, under whatever name."""
+        found = set(since.omitted)
         for name in names:
             with contextlib.suppress(OSError):
-                if born(os.path.join(os.fsencode(self.top), name)) < than:  # noqa: PTH118 - bytes
+                if born(os.path.join(os.fsencode(self.top), name)) < since.taken:  # noqa: PTH118 - bytes
                     found.add(os.fsdecode(name))
         return found
 
@@ -347,6 +348,11 @@ class _Sorted:
 def _top(root: Path) -> Path:
     """Return the top of the repository around a folder, whose ignore files hold in it; the folder if there is none."""
     return next((place for place in (root, *root.parents) if os.path.lexists(place / ".git")), root)
+
+
+def _clock() -> float:
+    """Return the Unix time that a file made now would be given: Linux dates them by a clock that lags behind."""
+    return time.clock_gettime(_COARSE) if sys.platform == "linux" else time.time()
 
 
 def _write(path: Path, text: str) -> None:

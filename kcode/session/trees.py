@@ -1,7 +1,7 @@
-"""What git says of trees: how two differ, and what one holds."""
+"""What git says of how two trees differ."""
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -43,8 +43,3 @@ def tree_changes(output: bytes) -> Sequence[TreeChange]:
 
 def _number(text: bytes) -> int:
     return int(text) if text.isdigit() else 0
-
-
-def tree_blobs(output: bytes) -> Collection[str]:
-    """Read the ids of the blobs out of `ls-tree -rz`."""
-    return {line.partition(b"\t")[0].rpartition(b" ")[2].decode() for line in output.split(b"\0") if line}
