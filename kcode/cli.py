@@ -233,7 +233,10 @@ def _parser() -> Parser:
         help="end the turn when this much is spent; only where the price is known",
     )
     add(
-        "--max-time", type=float, metavar="SECONDS", help="end the turn after this time, before the next step"
+        "--max-time",
+        type=float,
+        metavar="SECONDS",
+        help="end the turn after this time, whatever it is doing; waiting for a person does not count",
     )
     add(
         "-c",
@@ -266,7 +269,7 @@ def _options(flags: argparse.Namespace, prompt: str, cwd: "Path") -> "Options":
     from kcode.config.options import Options  # noqa: PLC0415 - as above
 
     for name in ("max_turns", "max_budget_usd", "max_time"):
-        if (value := getattr(flags, name)) is not None and value <= 0:
+        if (value := getattr(flags, name)) is not None and not value > 0:
             raise UsageError(f"--{name.replace('_', '-')} must be greater than 0, not {value}")
     if flags.fork_session and flags.resume is None and not flags.continue_latest:
         raise UsageError(

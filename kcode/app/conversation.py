@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from kcode import registry
 from kcode.app.aside import complete
 from kcode.app.context import written
+from kcode.app.limits import reached
 from kcode.app.view import Parts, View
 from kcode.engine.agent import Agent
 from kcode.types.command import Command, CommandResult, Rewound
@@ -47,9 +49,11 @@ class Conversation(View):
         await self._warn_of_cold()
         self._parts.rewinding.begin()
         await self._introduce()
-        self._parts.meter.begin(self._parts.clock.monotonic())
+        self._parts.meter.begin()
+        end = partial(self._agent.cancel, reached("time", self._parts.options.max_time or 0))
         try:
-            return await self._agent.prompt(text, images)
+            async with self._parts.meter.deadline.kept(end):
+                return await self._agent.prompt(text, images)
         finally:
             self._asked_at = self._parts.clock.monotonic()
 

@@ -64,9 +64,9 @@ class GuardHooks(PlainHooks):
         self._stop = ""
 
     async def before_step(self, state: State, step: int) -> Stop | Continue | None:
-        """End the turn after such a change."""
-        del state, step
-        note, self._stop = self._stop, ""
+        """End the turn after such a change; a turn that was stopped meanwhile has ended already."""
+        del state
+        note, self._stop = self._stop if step > 1 else "", ""
         return Stop("cancelled", note) if note else None
 
     async def before_effects(self, request: PermissionRequest) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from kcode.app.deadline import Deadline
 from kcode.engine.guards import PlainHooks
 from kcode.engine.ports import Clock
 from kcode.types.events import Limit
@@ -14,6 +15,16 @@ from kcode.types.state import State
 WARNED_AT = 0.8
 """The part of a limit at which the person is warned."""
 GO_ON, STOP = "Go on", "Stop here"
+_WORDS: dict[Limit, str] = {
+    "turns": "{:g} steps (--max-turns)",
+    "budget": "${:g} (--max-budget-usd)",
+    "time": "{:g} s (--max-time)",
+}
+
+
+def reached(name: Limit, limit: float) -> Stop:
+    """End a turn at one of its limits."""
+    return Stop("max_turn_requests", f"Reached the limit of {_WORDS[name].format(limit)}.", limit=name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,7 @@ class Meter:
         ceiling: US dollars of the session at which the person is asked; None for never.
         portion: by how much the ceiling rises each time that the person says to go on.
         unpriced: names the model in use if its price is not known, else "".
+        deadline: how long the turn has worked.
     """
 
     spent: Callable[[], float | None]
@@ -42,13 +54,13 @@ class Meter:
     ceiling: float | None = None
     portion: float = 0.0
     unpriced: Callable[[], str] | None = None
-    began: float = 0.0
     base: float = 0.0
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    deadline: Deadline = field(default_factory=lambda: Deadline(Clock()))
 
-    def begin(self, now: float) -> None:
-        """A turn of the main agent begins; `now` is in seconds on the monotonic clock."""
-        self.began, self.base = now, self.spent() or 0.0
+    def begin(self) -> None:
+        """A turn of the main agent begins."""
+        self.base = self.spent() or 0.0
 
 
 class LimitGuard(PlainHooks):
@@ -66,27 +78,27 @@ class LimitGuard(PlainHooks):
     async def before_step(self, state: State, step: int) -> Stop | Continue | None:
         """Check each limit."""
         spent = self._meter.spent() if self._meter else state.usage.cost
-        now = self._clock.monotonic()
         if step == 1:
             self._warned.clear()
-            self._began, self._base = now, spent or 0.0
+            self._began, self._base = self._clock.monotonic(), spent or 0.0
+        seconds = self._meter.deadline.used if self._meter else self._clock.monotonic() - self._began
         if self._meter:
-            self._began, self._base = self._meter.began, self._meter.base
+            self._base = self._meter.base
             stop = await self._ceiling(self._meter)
             if stop is not None:
                 return stop
         limits = self._limits
-        used: tuple[tuple[Limit, float | None, float, str], ...] = (
-            ("turns", limits.steps, step - 1, "{:g} steps (--max-turns)"),
-            ("budget", limits.usd, (spent or 0.0) - self._base, "${:g} (--max-budget-usd)"),
-            ("time", limits.seconds, now - self._began, "{:g} s (--max-time)"),
+        used: tuple[tuple[Limit, float | None, float], ...] = (
+            ("turns", limits.steps, step - 1),
+            ("budget", limits.usd, (spent or 0.0) - self._base),
+            ("time", limits.seconds, seconds),
         )
-        for name, limit, amount, words in used:
+        for name, limit, amount in used:
             if limit is not None and amount >= limit:
-                return Stop("max_turn_requests", f"Reached the limit of {words.format(limit)}.", limit=name)
+                return reached(name, limit)
         notes = [
-            f"{amount / limit:.0%} of the limit of {words.format(limit)} is used."
-            for name, limit, amount, words in used
+            f"{amount / limit:.0%} of the limit of {_WORDS[name].format(limit)} is used."
+            for name, limit, amount in used
             if limit is not None and amount >= WARNED_AT * limit and self._first(name)
         ]
         notes += self._of_budget(spent or 0.0)

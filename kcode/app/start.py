@@ -11,6 +11,7 @@ from kcode.app.confine import Confinement
 from kcode.app.connecting import find_connection
 from kcode.app.context import Contexts, Looker, MemoryDesk, Spill, limits_of
 from kcode.app.conversation import Conversation
+from kcode.app.deadline import Deadline, Patient
 from kcode.app.engine import Engine
 from kcode.app.guarding import Guarding
 from kcode.app.keeping import KeepingEnvironment
@@ -95,7 +96,8 @@ class _Opening:
         clock: Clock,
     ) -> None:
         self._options = options
-        self._frontend = frontend
+        self._deadline = Deadline(clock, options.max_time, person=options.interactive)
+        self._frontend = Patient(frontend, self._deadline)
         self._model = model
         self._environment = environment
         self._host = host
@@ -148,7 +150,7 @@ class _Opening:
             recorder.count(event)
         models = self._models(connection, loaded, recorder)
         model = self._model or await self._open(models, opened.state, recorder)
-        meter = Meter(recorder.spent, self._frontend.ask)
+        meter = Meter(recorder.spent, self._frontend.ask, deadline=self._deadline)
         desk = MemoryDesk(self._places(root, trusted=trusted), self._home, root)
         folder = self._home.path / "spill" / f"session-{recorder.log.id}" if self._home.path else None
         contexts = Contexts(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from kcode.engine.guards import PlainHooks
 from kcode.engine.loop import Progress, run_turn
-from kcode.engine.ports import Clock, Context, Ports
+from kcode.engine.ports import Clock, Context, Ports, by_user
 from kcode.engine.prepare import tool_specs
 from kcode.engine.retry import Patience
 from kcode.engine.settle import uninterrupted
@@ -69,7 +69,15 @@ class AgentSpec:
 class Agent:
     """One conversation with a model."""
 
-    def __init__(self, spec: AgentSpec, *, state: State | None = None, name: str = "main") -> None:
+    def __init__(
+        self,
+        spec: AgentSpec,
+        *,
+        state: State | None = None,
+        name: str = "main",
+        stopping: Callable[[], Stop] = by_user,
+    ) -> None:
+        """`stopping` says why whoever started this agent is being stopped, which stops this one too."""
         self.name = name
         self.state = state if state is not None else spec.new_state(name)
         self._spec = spec
@@ -77,6 +85,8 @@ class Agent:
         self._hooks = spec.new_hooks()
         self._inbox: list[str] = []
         self._turn: asyncio.Task[TurnEnded] | None = None
+        self._stop: Stop | None = None
+        self._above = stopping
         self._children = 0
 
     @property
@@ -108,10 +118,18 @@ class Agent:
         taken, self._inbox = self._inbox, []
         return taken
 
-    def cancel(self) -> None:
-        """Stop the running turn; the transcript stays valid."""
+    def cancel(self, stop: Stop | None = None) -> None:
+        """Stop the running turn, which ends as `stop` says, interrupted by default; the transcript stays valid.
+
+        The first reason counts.
+        """
         if self._turn is not None:
+            self._stop = self._stop or stop or by_user()
             self._turn.cancel()
+
+    def stopping(self) -> Stop:
+        """Why the turn is being stopped, if it is."""
+        return self._stop or self._above()
 
     async def finish(self) -> None:
         """Stop the running turn and wait until it has ended."""
@@ -144,13 +162,15 @@ class Agent:
         """Run one turn and return how it ended, also where the model failed or the turn was cancelled."""
         if self._turn is not None:
             raise RuntimeError("a turn is already running")
+        self._stop = None
         self._turn = asyncio.create_task(self._run(text, images))
         try:
             await asyncio.wait({self._turn})
             if not self._turn.cancelled():
                 return self._turn.result()
             # Cancelled before its first line ran.
-            ended = TurnEnded(agent=self.name, stop_reason="cancelled", note="Interrupted.")
+            stop = self.stopping()
+            ended = TurnEnded(agent=self.name, stop_reason=stop.reason, limit=stop.limit, note=stop.note)
             await self.emit(ended)
         except asyncio.CancelledError:
             self._turn.cancel()
@@ -172,6 +192,7 @@ class Agent:
         began = self._spec.clock.monotonic()
         progress = Progress()
         error: ErrorInfo | None = None
+        cut = False
         try:
             if not self.state.system:
                 await self.use_prompt(self._spec.system, self._spec.tools, "start")
@@ -180,7 +201,7 @@ class Agent:
             await self.emit(MessageAdded(agent=self.name, message=UserMessage(parts=parts)))
             stop = await run_turn(self._ports(), progress)
         except asyncio.CancelledError:
-            stop = Stop("cancelled", "Interrupted.")
+            stop, cut = self.stopping(), True
         except ModelError as failure:
             stop = Stop("error", str(failure))
             error = ErrorInfo(kind=failure.kind, message=str(failure), transient=failure.transient)
@@ -199,12 +220,14 @@ class Agent:
         )
         # A second cancel while the turn is being closed has nothing left to stop.
         with contextlib.suppress(asyncio.CancelledError):
-            await uninterrupted(self._end(ended))
+            await uninterrupted(self._end(ended, cut=cut))
         return ended
 
-    async def _end(self, ended: TurnEnded) -> None:
-        if ended.stop_reason == "cancelled":
-            message = UserMessage(parts=(TextPart(text=INTERRUPTED),), origin="harness")
+    async def _end(self, ended: TurnEnded, *, cut: bool) -> None:
+        by_user = ended.stop_reason == "cancelled"
+        if by_user or cut:
+            words = INTERRUPTED if by_user else f"[kcode ended the turn here: {ended.note}]"
+            message = UserMessage(parts=(TextPart(text=words),), origin="harness")
             await self.emit(MessageAdded(agent=self.name, message=message))
         await self.emit(ended)
 
@@ -227,6 +250,7 @@ class Agent:
             patience=spec.patience,
             watch_text=spec.watch_text,
             enough=spec.enough,
+            stopping=self.stopping,
         )
 
     async def _authorize(self, request: PermissionRequest) -> Decision:
@@ -244,13 +268,14 @@ class Agent:
             for name, tool in self._spec.tools.items()
             if name not in ALONE and (tools is None or name in tools)
         }
-        child = Agent(replace(self._spec, tools=allowed, ask=_nobody), name=f"{self.name}/{self._children}")
+        spec = replace(self._spec, tools=allowed, ask=_nobody)
+        child = Agent(spec, name=f"{self.name}/{self._children}", stopping=self.stopping)
         await self.emit(AgentStarted(agent=self.name, child=child.name, task=prompt, call_id=call_id))
         ended: TurnEnded | None = None
         try:
             ended = await child.prompt(prompt)
         finally:
-            reason = ended.stop_reason if ended else "cancelled"
+            reason = ended.stop_reason if ended else self.stopping().reason
             finished = AgentFinished(agent=self.name, child=child.name, stop_reason=reason)
             await uninterrupted(self.emit(finished))
         answer = next(

@@ -29,6 +29,8 @@ AT_ONCE = 10
 """How many calls of one response run at the same time."""
 INTERRUPTED = "Interrupted by the user while it ran; how far it came is unknown. Check before you repeat it."
 NOT_RUN = "Not run: the user interrupted."
+PRINTED = 8_000
+"""Characters that are kept of what a call printed, for when it is stopped."""
 REJECTED = "The user did not allow this call. Do not try the same in another way; ask what to do instead."
 
 
@@ -38,7 +40,8 @@ class _Slot:
     prepared: Prepared | None = None
     task: asyncio.Task[None] | None = None
     status: ToolStatus | None = None
-    output: ToolOutput = field(default_factory=lambda: text_output(NOT_RUN, is_error=True))
+    output: ToolOutput = field(default_factory=lambda: text_output(""))
+    printed: str = ""
     milliseconds: int = 0
     announced: bool = False
 
@@ -80,8 +83,9 @@ class _Batch:
             await asyncio.wait(running)
         for slot in self._slots:
             if slot.status is None:
+                output = text_output(_unfinished(slot, self._ports.stopping()), is_error=True)
+                slot.output = await self._after(slot.call, output) if slot.task else output
                 slot.status = "cancelled"
-                slot.output = text_output(INTERRUPTED if slot.task else NOT_RUN, is_error=True)
         await self._tell()
         if self._effects:
             await self._ports.hooks.after_effects()
@@ -148,24 +152,26 @@ class _Batch:
         async with self._room:
             began = self._ports.clock.monotonic()
             await self._ports.emit(_started(self._ports.agent, slot.call, prepared))
-            status, output = await self._outcome(slot.call, prepared)
+            output = await self._outcome(slot, prepared)
             slot.milliseconds = int((self._ports.clock.monotonic() - began) * 1000)
-        await self._settle(slot, status, output)
+        await self._settle(slot, "failed" if output.is_error else "completed", output)
 
-    async def _outcome(self, call: ToolCall, prepared: Prepared) -> tuple[ToolStatus, ToolOutput]:
-        ports = self._ports
+    async def _outcome(self, slot: _Slot, prepared: Prepared) -> ToolOutput:
+        ports, call = self._ports, slot.call
 
         async def progress(text: str) -> None:
+            slot.printed = (slot.printed + text)[-PRINTED:]
             await ports.emit(ToolProgress(agent=ports.agent, call_id=call.id, text=text))
 
         context = ToolContext(call.id, ports.environment, ports.state, progress, ports.spawn, ports.ask)
+        return await self._after(call, await _run(prepared, context))
+
+    async def _after(self, call: ToolCall, output: ToolOutput) -> ToolOutput:
         try:
-            output = await _run(prepared, context)
-            output = await ports.hooks.after_call(call, output)
+            return await self._ports.hooks.after_call(call, output)
         except Exception as error:  # noqa: BLE001 - a bug in a hook is the model's to route around
             words = f"{call.name} failed inside kcode: {type(error).__name__}: {error}"
-            return "failed", text_output(words, is_error=True)
-        return ("failed" if output.is_error else "completed"), output
+            return text_output(words, is_error=True)
 
     async def _settle(self, slot: _Slot, status: ToolStatus, output: ToolOutput) -> None:
         slot.output, slot.status = output, status
@@ -224,6 +230,21 @@ def _started(agent: str, call: ToolCall, prepared: Prepared) -> ToolStarted:
         diff=invocation.diff,
         side_effects=invocation.side_effects,
     )
+
+
+def _unfinished(slot: _Slot, stop: Stop) -> str:
+    """Say that a call was stopped or never begun, after the end of what it printed."""
+    by_user = stop.reason == "cancelled"
+    if slot.task is None:
+        return NOT_RUN if by_user else f"Not run: {stop.note}"
+    words = (
+        INTERRUPTED
+        if by_user
+        else f"Stopped while it ran: {stop.note} How far it came is unknown. Check before you repeat it."
+    )
+    printed = slot.printed.strip("\n")
+    earlier = "[...]" if len(slot.printed) == PRINTED else ""
+    return f"{earlier}{printed}\n[{words}]" if printed.strip() else words
 
 
 def _message(slot: _Slot) -> ToolMessage:

@@ -11,7 +11,7 @@ from kcode.types.environment import Environment
 from kcode.types.errors import ModelError
 from kcode.types.events import Event
 from kcode.types.frontend import Decision, PermissionRequest
-from kcode.types.hooks import Hooks
+from kcode.types.hooks import Hooks, Stop
 from kcode.types.messages import AssistantMessage, Message, UserMessage
 from kcode.types.model import JsonObject, Model, ModelInfo, Request
 from kcode.types.questions import Ask
@@ -77,6 +77,11 @@ class Clock:
     monotonic: Callable[[], float] = time.monotonic
 
 
+def by_user() -> Stop:
+    """Why a turn is stopped where nobody gave another reason."""
+    return Stop("cancelled", "Interrupted.")
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """The loop's whole world."""
@@ -99,3 +104,5 @@ class Ports:
     """Whether a response that repeats itself without end is stopped."""
     enough: Callable[[str], bool] | None = None
     """Whether the words so far show that nothing useful follows: the response ends there; None to hear all."""
+    stopping: Callable[[], Stop] = by_user
+    """Why the turn is being cancelled."""

@@ -1,6 +1,7 @@
 """Shell commands on this machine."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -269,9 +270,14 @@ class LocalProcesses:
 
     async def _abandon(self, job: Job) -> None:
         """End a command whose caller is gone, at once for the caller and to the end behind it."""
-        job.close()
         task: asyncio.Task[object] = asyncio.ensure_future(job.child.end(alone=self._alone(job)))
         self._keep(task)
+        try:
+            # Showing may be what failed.
+            with contextlib.suppress(Exception):
+                await job.show_rest()
+        finally:
+            job.close()
         await asyncio.wait({task}, timeout=_CANCEL_WAIT)
 
     def _to_background(self, job: Job) -> None:

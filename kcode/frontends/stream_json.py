@@ -115,6 +115,10 @@ class _Host:
         self._put({"type": "control_request", "request_id": name, "request": body})
         try:
             return await future
+        except asyncio.CancelledError:
+            # Whoever is being asked there need not answer any more.
+            self._put({"type": "control_cancel_request", "request_id": name})
+            raise
         finally:
             del self._asked[name]
 

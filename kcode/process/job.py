@@ -130,6 +130,12 @@ class Job:
             self._progress = None
         return ended
 
+    async def show_rest(self) -> None:
+        """Show what was printed until now, also where nothing was shown yet; raises what showing raises."""
+        if self._progress is not None:
+            self._reader.read()
+            await self._progress.flush()
+
     def close(self) -> None:
         """Stop reading; whatever still writes gets SIGPIPE."""
         self._reader.close()
@@ -175,6 +181,13 @@ class Progress:
             self._task.result()
         if self._pending:
             await self._show(bytes(self._pending))
+
+    async def flush(self) -> None:
+        """Show the rest at once, and nothing more; raises what showing raises."""
+        self.stop()
+        if self._pending:
+            data, self._pending = bytes(self._pending), bytearray()
+            await self._show(data)
 
     def stop(self) -> None:
         """Show nothing more."""

@@ -200,11 +200,15 @@ class PipeReader:
         self._on_bytes(data)
         return True
 
-    async def drain(self, seconds: float = DRAIN) -> bool:
-        """Read what is there; wait for the end at most `seconds`. Whether the end came."""
+    def read(self) -> None:
+        """Read what is there, without waiting for more."""
         for _ in range(64):
             if not (self._open and self._read()):
                 break
+
+    async def drain(self, seconds: float = DRAIN) -> bool:
+        """Read what is there; wait for the end at most `seconds`. Whether the end came."""
+        self.read()
         if self._open:
             try:
                 await asyncio.wait_for(self.ended.wait(), seconds)

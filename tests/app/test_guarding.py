@@ -1,3 +1,4 @@
+import asyncio
 import subprocess
 from pathlib import Path
 
@@ -62,3 +63,20 @@ async def test_trust_in_the_folder_is_dropped(repository: Path) -> None:
     await stopped(await talk(repository, [runs("echo evil > .git/hooks/post-checkout")]))
 
     assert not Trust(find_home({"KCODE_HOME": str(repository.parent / "kcode")})).standing(repository).known
+
+
+async def test_a_command_that_is_interrupted_is_looked_at_too_and_the_next_turn_works(
+    repository: Path,
+) -> None:
+    command = "echo evil > .git/hooks/pre-commit; touch done; sleep 60"
+    talking = await talk(repository, [runs(command)[:1], runs("true")])
+    turn = asyncio.create_task(talking.conversation.prompt("go"))
+    async with asyncio.timeout(20):
+        while not (repository / "done").exists():
+            await asyncio.sleep(0.01)
+    talking.conversation.cancel()
+
+    assert (await turn).stop_reason == "cancelled"
+    assert any("can make git, an editor or kcode run programs" in note for note in talking.person.notices)
+    assert (await talking.says("and now?")).stop_reason == "end_turn"
+    await talking.conversation.close()

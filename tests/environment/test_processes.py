@@ -304,6 +304,17 @@ async def test_cancelling_ends_daemons_too_and_returns_at_once(shell: Bench) -> 
     assert await gone(pid)
 
 
+async def test_cancelling_shows_what_was_printed_until_then(shell: Bench) -> None:
+    task = asyncio.ensure_future(shell("echo begun; echo $$ >pid; sleep 60"))
+    await pid_in(shell.root / "pid")
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert "".join(shell.shown) == "begun\n"
+
+
 async def test_cancelling_at_any_moment_never_hangs_and_leaves_nothing(shell: Bench) -> None:
     before = set(tree.children(os.getpid()))
     for round_ in range(60):

@@ -99,6 +99,25 @@ async def test_messages_sent_early_wait_their_turn_and_stdin_may_end_first(place
     assert [m["result"] for m in done.lines if m["type"] == "result"] == ["A.", "B."]
 
 
+async def test_a_question_that_the_time_ends_is_taken_back(host: StartHost, place: Place) -> None:
+    steps = [says("", call("Bash", command="touch no"))]
+    async with host(steps, "--permission-prompt-tool", "stdio", "--max-time", "2") as h:
+        h.say("go")
+        asked = await h.until(lambda m: m["type"] == "control_request")
+        taken_back = await h.until(lambda m: m["type"] == "control_cancel_request")
+        assert taken_back["request_id"] == asked["request_id"]
+        result = await h.result()
+        assert (result["subtype"], result["errors"]) == (
+            "error_max_time",
+            ["Reached the limit of 2 s (--max-time)."],
+        )
+        allowed = {"subtype": "success", "request_id": asked["request_id"], "response": {"behavior": "allow"}}
+        h.send(type="control_response", response=allowed)
+        h.control("1", subtype="get_context_usage")
+        assert (await h.answer("1"))["subtype"] == "success"
+    assert not (place.folder / "no").exists()
+
+
 async def test_the_host_decides_about_calls(host: StartHost, place: Place) -> None:
     steps = [
         says("", call("Bash", command="touch yes")),
