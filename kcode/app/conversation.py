@@ -40,6 +40,7 @@ class Conversation(View):
         self._commands: dict[str, Command] | None = None
         self._told_plan = False
         self._asked_at: float | None = None
+        self._opened_with = self._chosen = agent.model.info.id
 
     async def prompt(self, text: str, images: Sequence[ImagePart] = ()) -> TurnEnded:
         """Run one turn."""
@@ -127,17 +128,20 @@ class Conversation(View):
 
     async def set_model(self, model: str) -> ModelInfo:
         """Switch to another model."""
-        return await self._use(model, self.effort)
+        info = await self._use(model, self.effort, named=True)
+        self._chosen = model
+        return info
 
     async def set_effort(self, effort: str) -> None:
         """Ask the model to think more or less from the next request on."""
-        await self._use(self.model.id, effort)
+        # Not that which is asked instead at the moment, maybe of another vendor.
+        await self._use(self._chosen, effort, named=False)
 
-    async def _use(self, model: str, effort: str) -> ModelInfo:
+    async def _use(self, model: str, effort: str, *, named: bool) -> ModelInfo:
         if self.busy:
             # The running turn holds on to its model's connection.
             raise ConfigError(BUSY)
-        opened = await self._parts.open_model(model, effort)
+        opened = await self._parts.open_model(model, effort, named)
         self._parts.connection = replace(self._parts.connection, effort=effort)
         previous = self._agent.model
         await self._agent.use_model(opened)
@@ -186,6 +190,7 @@ class Conversation(View):
         opened = self._parts.sessions.reopen(session)
         self._parts.recorder.begin(opened.log, opened.events)
         self._agent = self._parts.new_agent(opened.state)
+        self._chosen = self._opened_with
         if opened.state is not None:
             for event in opened.state.settlement():
                 await self._agent.emit(event)

@@ -36,6 +36,7 @@ class Models:
         connection: the endpoint.
         tell: informs the person, where another model is asked.
         offered: what the endpoint said of its models when it was asked.
+        left_alone: by name, until when models that failed are not asked; one that the person names is.
     """
 
     connection: Connection
@@ -45,6 +46,7 @@ class Models:
     environ: Mapping[str, str]
     tell: Callable[[str], Awaitable[None]]
     offered: dict[str, ModelInfo] = field(default_factory=dict[str, ModelInfo])
+    left_alone: dict[str, float] = field(default_factory=dict[str, float])
 
     async def list(self) -> Sequence[ModelInfo]:
         """The models of the endpoint; raises ModelError."""
@@ -68,12 +70,13 @@ class Models:
         names = [name for name in others if name != first.info.id]
         if not names:
             return first
-        return FallbackModel(
-            first, [partial(self._other, name, session, effort) for name in names], self.tell
-        )
+        others = {name: partial(self._other, name, session, effort) for name in names}
+        return FallbackModel(first, others, self.tell, until=self.left_alone)
 
-    async def switch(self, model: str, session: str, effort: str) -> Model:
+    async def switch(self, model: str, session: str, effort: str, *, named: bool) -> Model:
         """Open another model in the middle of a conversation, with what the endpoint says of its window.
+
+        One that the person `named` is asked, also where it failed a moment ago.
 
         Raises:
             ConfigError: the settings cannot be used.
@@ -83,6 +86,8 @@ class Models:
             # An endpoint without a list, or one that is slow, is no reason not to switch.
             with contextlib.suppress(ModelError, TimeoutError):
                 await asyncio.wait_for(self.list(), LISTING_SECONDS)
+        if named:
+            self.left_alone.pop(model, None)
         return await self.open(model, session, effort)
 
     def thinking(self, model: str, effort: str) -> JsonObject:

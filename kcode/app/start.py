@@ -176,7 +176,7 @@ class _Opening:
             rewinding=rewinding,
             confinement=confinement,
             new_agent=new_agent,
-            open_model=lambda name, effort: models.switch(name, recorder.log.id, effort),
+            open_model=lambda name, effort, named: models.switch(name, recorder.log.id, effort, named=named),
             thinking=models.thinking,
             list_models=models.list,
             meter=meter,

@@ -42,7 +42,7 @@ class Parts:
     rewinding: Rewinding
     confinement: Confinement
     new_agent: Callable[[State | None], Agent]
-    open_model: Callable[[str, str], Awaitable[Model]]
+    open_model: Callable[[str, str, bool], Awaitable[Model]]
     thinking: Callable[[str, str], JsonObject]
     list_models: Callable[[], Awaitable[Sequence[ModelInfo]]]
     meter: Meter

@@ -1,7 +1,7 @@
 """Other models for when the first one cannot be had: those that the person named, in their order."""
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 
 from kcode.types.errors import ConfigError, ModelError, ModelErrorKind
 from kcode.types.messages import AssistantMessage
@@ -27,24 +27,33 @@ class FallbackModel:
     def __init__(
         self,
         first: Model,
-        others: Sequence[Callable[[], Awaitable[Model]]],
+        others: Mapping[str, Callable[[], Awaitable[Model]]],
         tell: Callable[[str], Awaitable[None]],
         *,
         now: Callable[[], float] = time.monotonic,
+        until: MutableMapping[str, float] | None = None,
     ) -> None:
-        """`others` open the models to fall back to, each when it is needed; `tell` informs the person."""
-        self._models: list[Model | None] = [first, *(None for _ in others)]
+        """Begin with the first.
+
+        Args:
+            first: the model that is wanted.
+            others: by name, what opens the models to fall back to, each when it is needed.
+            tell: informs the person.
+            now: seconds.
+            until: by name, until when a model is left alone; shared with those that come after this one.
+        """
+        self._models: dict[str, Model] = {first.info.id: first}
         self._others = others
+        self._names = (first.info.id, *others)
         self._tell = tell
         self._now = now
-        self._until = [0.0] * len(self._models)
+        self._until: MutableMapping[str, float] = {} if until is None else until
         self._row = 0
-        self._first = first
 
     @property
     def info(self) -> ModelInfo:
         """What is known of the model in use."""
-        return self._model.info
+        return self._models[self._name].info
 
     async def respond(self, request: Request, on_delta: OnDelta) -> AssistantMessage:
         """Return one response.
@@ -52,12 +61,15 @@ class FallbackModel:
         Raises:
             ModelError: the request failed, and no other model could answer it.
         """
+        if self._cools(self._name):
+            # Those before it left it alone too: what they asked instead has to be opened once more.
+            await self._next()
         while True:
-            model = self._model
+            name = self._name
             try:
-                answer = await model.respond(request, on_delta)
+                answer = await self._models[name].respond(request, on_delta)
             except ModelError as error:
-                if not await self._moved(model, error):
+                if not await self._moved(name, error):
                     raise
                 if error.kind not in _AT_ONCE:
                     # The one that is asked next has not asked anybody to wait.
@@ -70,49 +82,45 @@ class FallbackModel:
 
     async def close(self) -> None:
         """Release the connections of all."""
-        for model in self._models:
-            if model is not None:
-                await model.close()
+        for model in self._models.values():
+            await model.close()
 
     @property
-    def _model(self) -> Model:
-        now = self._now()
-        ready = (
-            m for m, until in zip(self._models, self._until, strict=True) if m is not None and until <= now
-        )
-        return next(ready, self._first)
+    def _name(self) -> str:
+        ready = (name for name in self._names if name in self._models and not self._cools(name))
+        return next(ready, self._names[0])
 
-    async def _moved(self, model: Model, error: ModelError) -> bool:
+    def _cools(self, name: str) -> bool:
+        return self._until.get(name, 0.0) > self._now()
+
+    async def _moved(self, name: str, error: ModelError) -> bool:
         """Take a model out of use after a failure if there is another one; whether it is."""
         self._row += 1
         if error.kind not in _AT_ONCE and (error.kind not in _IN_TIME or self._row < _AFTER):
             return False
-        place = self._models.index(model)
-        before, self._until[place] = self._until[place], self._now() + COOL
-        found = await self._next(error)
+        before, self._until[name] = self._until.get(name, 0.0), self._now() + COOL
+        found = await self._next()
         if found is None:
-            self._until[place] = before
+            self._until[name] = before
             return False
         self._row = 0
         await self._tell(
-            f"{model.info.id} cannot be had at the moment ({error}) "
+            f"{self._models[name].info.id} cannot be had at the moment ({error}) "
             f"{found.info.id} is asked instead for {COOL / 60:.0f} minutes."
         )
         return True
 
-    async def _next(self, error: ModelError) -> Model | None:
-        for place, until in enumerate(self._until):
-            if until > self._now():
+    async def _next(self) -> Model | None:
+        """Open the first model that is not cooling down; None where all are."""
+        for name in self._names:
+            if self._cools(name):
                 continue
-            model = self._models[place]
-            if model is None:
+            if name not in self._models:
                 try:
-                    model = await self._others[place - 1]()
+                    self._models[name] = await self._others[name]()
                 except (ModelError, ConfigError) as failed:
-                    self._until[place] = self._now() + COOL
+                    self._until[name] = self._now() + COOL
                     await self._tell(f"A model to fall back to cannot be used: {failed}")
                     continue
-                self._models[place] = model
-            return model
-        del error
+            return self._models[name]
         return None

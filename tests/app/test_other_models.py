@@ -176,6 +176,59 @@ async def test_the_effort_is_changed_for_the_next_request_and_its_meaning_is_tol
     assert bodies[2]["chat_template_kwargs"]["thinking"] is False
 
 
+async def test_another_effort_leaves_the_vendor_alone_that_failed_and_naming_its_model_does_not(
+    root: Path, person: Person, monkeypatch: pytest.MonkeyPatch
+):
+    first = [QUOTA, says("paid again")]
+    second = [says("one"), says("two"), says("three")]
+    async with ScriptedServer(first) as one, ScriptedServer(second) as other:
+        variables = {
+            "KCODE_BASE_URL": one.base_url,
+            "KCODE_API_KEY": "sk-one",
+            "OPENAI_BASE_URL": other.base_url,
+            "OPENAI_API_KEY": "sk-other",
+        }
+        names = ("openai:gpt-other",)
+        async with conversing(
+            root, person, monkeypatch, variables, model="kimi-k3", fallback_models=names
+        ) as talk:
+            assert (await talk.prompt("go")).stop_reason == "end_turn"
+            for level in ("low", "high"):
+                said = await talk.command(f"/effort {level}")
+                assert said is not None
+                assert not said.is_error
+                assert (await talk.prompt("and now?")).stop_reason == "end_turn"
+                assert talk.model.id == "gpt-other"
+            assert len(one.requests) == 1
+            said = await talk.command("/model kimi-k3")
+            assert said is not None
+            assert "kimi-k3" in said.text
+            await talk.prompt("and with this one?")
+            assert talk.model.id == "kimi-k3"
+        asked = [r.json() for r in one.requests]
+        answered = [r.json() for r in other.requests]
+    assert [body["model"] for body in asked] == ["kimi-k3"] * 2
+    assert asked[1]["reasoning_effort"] == "high"
+    assert [body.get("reasoning_effort") for body in answered] == [None, "low", "high"]
+    assert [n for n in person.notices if "is asked instead" in n] == [person.notices[0]]
+
+
+async def test_another_model_leaves_those_alone_that_failed(
+    root: Path, person: Person, monkeypatch: pytest.MonkeyPatch
+):
+    script = [QUOTA, says("one"), QUOTA, says("two")]
+    async with ScriptedServer(script) as one:
+        variables = {"KCODE_BASE_URL": one.base_url}
+        async with conversing(
+            root, person, monkeypatch, variables, model="first", fallback_models=("first", "second")
+        ) as talk:
+            assert (await talk.prompt("go")).stop_reason == "end_turn"
+            await talk.command("/model third")
+            assert (await talk.prompt("go on")).stop_reason == "end_turn"
+        bodies = [r.json() for r in one.requests]
+    assert [body["model"] for body in bodies] == ["first", "second", "third", "second"]
+
+
 def test_models_to_fall_back_to_are_read_from_the_command_line(tmp_path: Path):
     def read(*words: str) -> tuple[str, ...] | None:
         return _options(_parser().parse_args(list(words)), "", tmp_path).fallback_models

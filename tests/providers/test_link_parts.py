@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kcode.providers.dialect import choose, target
@@ -45,6 +45,7 @@ def test_what_was_learnt_is_kept_and_comes_back():
     )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["no_text", "call_ids", "without", "media", "most_output", "new"]),
                        st.one_of(st.none(), st.integers(), st.text(), st.lists(st.text()), st.booleans())))  # fmt: skip
 def test_a_profile_with_odd_values_does_no_harm(fields: dict[str, object]):
@@ -115,7 +116,7 @@ async def test_the_next_model_is_asked_after_two_failures_and_the_first_again_la
 
     busy = ModelError("busy.", kind="overloaded")
     first, second = _named("one", busy, busy, says("back")), _named("two", says("other"), says("other"))
-    model = FallbackModel(first, [_opened(second)], tell, now=lambda: now)
+    model = FallbackModel(first, {"two": _opened(second)}, tell, now=lambda: now)
     for wait in (None, 0):
         assert model.info.id == "one"
         with pytest.raises(ModelError) as failed:
@@ -136,13 +137,15 @@ async def test_what_waiting_does_not_mend_is_answered_by_the_next_model_at_once(
 
     broke = ModelError("no money", kind="quota")
     unusable = ConfigError("unusable")
-    model = FallbackModel(_named("one", broke), [_opened(unusable), _opened(_named("two", says("ok")))], tell)
+    others = {"none": _opened(unusable), "two": _opened(_named("two", says("ok")))}
+    model = FallbackModel(_named("one", broke), others, tell)
     assert (await model.respond(_ASK, _ignore)).text == "ok"
 
-    alone = FallbackModel(_named("one", broke), [_opened(unusable)], tell)
+    alone = FallbackModel(_named("one", broke), {"none": _opened(unusable)}, tell)
     with pytest.raises(ModelError, match="no money"):
         await alone.respond(_ASK, _ignore)
-    refused = FallbackModel(_named("one", ModelError("bad", kind="invalid")), [_opened(_named("two"))], tell)
+    invalid = _named("one", ModelError("bad", kind="invalid"))
+    refused = FallbackModel(invalid, {"two": _opened(_named("two"))}, tell)
     with pytest.raises(ModelError, match="bad"):
         await refused.respond(_ASK, _ignore)
 
