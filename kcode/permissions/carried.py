@@ -92,6 +92,8 @@ def _of(word: Word, text: str) -> Carried:
 
 def _in_options(words: tuple[Word, ...], table: _Options) -> Iterator[Carried]:
     for place, word in enumerate(words[1:], 1):
+        if not word.text.startswith("-") and word.text not in table.options:
+            continue
         option, equals, value = word.text.partition("=")
         letters = re.match(r"-([^-].*)", word.text, re.DOTALL)
         if option in table.options or (

@@ -1,10 +1,13 @@
 """What deciding about one command text needs to know, and where its commands may stand."""
 
+from copy import copy
 from dataclasses import dataclass, field
 
-from kcode.permissions.paths import Workspace, locate
-from kcode.permissions.rules import STRICT, Behaviour, Rule, RuleSet
+from kcode.permissions.path_policy import decide_path
+from kcode.permissions.paths import Action, Workspace, locate
+from kcode.permissions.rules import RuleSet
 from kcode.permissions.shell_script import Word
+from kcode.permissions.verdict import Verdict
 from kcode.types.events import Mode
 
 _MOST_FOLDERS = 8
@@ -27,14 +30,13 @@ class Context:
     workspace: Workspace
     free: bool
     folders: tuple[str, ...]
-    allowing: tuple[Rule, ...] = field(init=False)
-    against: tuple[tuple[Behaviour, Rule], ...] = field(init=False)
     start: str = field(init=False)
+    _judged: dict[tuple[Action, str], Verdict] = field(
+        init=False, default_factory=dict[tuple[Action, str], Verdict]
+    )
 
     def __post_init__(self) -> None:
-        """Finds the rules for commands once, and keeps where the text begins."""
-        self.allowing = self.rules.of("allow", "Bash")
-        self.against = tuple((b, r) for b in STRICT for r in self.rules.of(b, "Bash") if not r.everything)
+        """Keeps where the text begins."""
         self.start = self.folders[0]
 
     @property
@@ -60,6 +62,20 @@ class Context:
         if not word.tilde and text.startswith("~"):
             text = "./" + text
         return [self.workspace.absolute(text, folder) for folder in self.folders]
+
+    def path_verdict(self, action: Action, path: str) -> Verdict:
+        """Whether a command may read or change an absolute path, looked up once however many parts name it."""
+        known = self._judged.get((action, path))
+        if known is None:
+            known = decide_path(action, path, self.mode, self.rules, self.workspace)
+            self._judged[action, path] = known
+        return known
+
+    def standing_in(self, folders: tuple[str, ...]) -> "Context":
+        """The same circumstances at another point of the text."""
+        there = copy(self)
+        there.folders = folders
+        return there
 
     def change_folder(self, words: tuple[Word, ...]) -> None:
         """Follows a `cd`: it may succeed, fail or happen in a sub-shell, so both folders count afterwards."""

@@ -8,7 +8,6 @@ from typing import Final
 from kcode.permissions import flags, git_words, readers
 from kcode.permissions.command_context import Context
 from kcode.permissions.command_rules import allows, names_word
-from kcode.permissions.path_policy import decide_path
 from kcode.permissions.paths import Action
 from kcode.permissions.rules import Rule
 from kcode.permissions.shell import Layer
@@ -37,14 +36,14 @@ class Cover:
     rule_helps: bool = True
 
 
-def cover(layer: Layer, context: Context) -> Cover:
-    """Looks for what lets one program run unasked."""
+def cover(layer: Layer, context: Context, rules: Iterable[Rule]) -> Cover:
+    """Looks for what lets one program run unasked: the mode, the built-in list, or one of these allow rules."""
     words = layer.words
     name = trusted_program(words[0])
     problem = ""
     # Plan mode reads; a rule made for work does not count there, but git's history is worth reading.
     git_read = context.mode == "plan" and name == "git" and git_words.reads_only(words)
-    for rule in context.allowing if context.mode != "plan" or git_read else ():
+    for rule in rules if context.mode != "plan" or git_read else ():
         if allows(rule, words):
             problem = _set_aside(layer, name, rule, context)
             if not problem:
@@ -65,8 +64,8 @@ def cover(layer: Layer, context: Context) -> Cover:
 
 def exact_rule(words: tuple[Word, ...], context: Context) -> Rule | None:
     """An allow rule that spells out a whole command."""
-    for rule in context.allowing:
-        if not rule.everything and "*" not in "".join(rule.tokens) and allows(rule, words):
+    for rule in context.rules.about("allow", words[0]):
+        if rule.exact and allows(rule, words):
             return rule
     return None
 
@@ -82,16 +81,15 @@ def _approval(words: tuple[Word, ...]) -> str:
 def _set_aside(layer: Layer, name: str, rule: Rule, context: Context) -> str:
     """Why a matching rule does not count for this call; empty where it does."""
     words = layer.words
-    exact = "*" not in "".join(rule.tokens)
     all_of_git = rule.tokens == ("git", "*")
     for word, reason in flags.unsafe(words, name):
         if all_of_git and git_words.only_changes(reason):
             continue
-        if not exact and not names_word(rule, word):
+        if not rule.exact and not names_word(rule, word):
             return f"'{word.raw}' {reason}"
     if name == "git" and not context.at_home:
         return "git runs in another folder, whose configuration can run programs"
-    if exact:
+    if rule.exact:
         return _MORE_ARGUMENTS if layer.appended else ""
     reading = readers.checked(name)
     if layer.appended and (reading or flags.watched(name)):
@@ -176,7 +174,7 @@ def _path_problem(path: str, word: Word, name: str, context: Context) -> str:
         if secret_pattern(word) and not readers.looks_at_names_only(name):
             return f"'{word.raw}' can match files that hold secrets"
         path = _fixed_part(path)
-    verdict = decide_path("read", path, context.mode, context.rules, context.workspace)
+    verdict = context.path_verdict("read", path)
     if verdict.decision == "allow" or path == "/dev/null":
         return ""
     inside = context.workspace.holds(context.workspace.resolve(path))
@@ -236,10 +234,7 @@ def _actions(name: str) -> tuple[Action, ...]:
 def _may(action: Action, word: Word, context: Context) -> bool:
     spellings = context.spellings(word)
     paths = [_fixed_part(p) if word.glob else p for p in spellings]
-    return bool(paths) and all(
-        decide_path(action, p, context.mode, context.rules, context.workspace).decision == "allow"
-        for p in paths
-    )
+    return bool(paths) and all(context.path_verdict(action, p).decision == "allow" for p in paths)
 
 
 def _sed_inside(words: tuple[Word, ...], context: Context) -> bool:

@@ -17,8 +17,7 @@ from kcode.permissions.wrapper_shapes import program
 
 def forbidden_files(words: tuple[Word, ...], context: Context) -> list[Verdict]:
     """Deny and ask rules for files hold for commands that open them as well."""
-    rules = context.rules
-    if not any(r.tool in {"Read", "Edit"} and not r.everything for r in (*rules.deny, *rules.ask)):
+    if not any(not r.everything for b in STRICT for r in context.rules.about_files(b)):
         return []
     name = program(words[0])
     if readers.looks_at_names_only(name) and name not in _CHANGES_FILES:
@@ -37,16 +36,10 @@ def _on_pattern(word: Word, context: Context) -> list[Verdict]:
     pattern = word.text.rpartition("/")[2]
     found: list[Verdict] = []
     for behaviour in STRICT:
-        for rule in getattr(context.rules, behaviour):
+        for rule in context.rules.about_files(behaviour):
             name = (rule.spec or "").rstrip("/").rpartition("/")[2]
             hidden = name.startswith(".") and not pattern.startswith(".")
-            if (
-                rule.tool in {"Read", "Edit"}
-                and name
-                and "*" not in name
-                and not hidden
-                and fnmatchcase(name, pattern)
-            ):
+            if name and "*" not in name and not hidden and fnmatchcase(name, pattern):
                 found.append(by_rule(behaviour, rule, word.raw))
     return found
 

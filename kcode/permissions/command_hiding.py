@@ -31,9 +31,11 @@ _ASSIGNED: Final = re.compile(r"[A-Za-z_]\w*\+?=(.*)", re.DOTALL)
 
 def hidden(words: tuple[Word, ...], context: Context) -> list[Verdict]:
     """Rules that speak against what a program's arguments hold, and doubts where that cannot be read."""
-    if not context.against:
+    if not context.rules.against_commands:
         return []
     name = program(words[0])
+    if not (context.free or carries(name)):
+        return []
     text = " ".join(w.raw for w in words)
     found = [v for each in carried(words, name) for v in _in_carried(each, text, context)]
     if not context.free:
@@ -52,7 +54,7 @@ def hidden(words: tuple[Word, ...], context: Context) -> list[Verdict]:
 
 def hidden_in_values(values: Sequence[Word], context: Context) -> list[Verdict]:
     """Doubts about variables that are given a forbidden command: what they are for is not known."""
-    against = context.against if context.free and values else ()
+    against = context.rules.against_commands if context.free and values else ()
     return [
         Verdict("ask", f"a variable is given '{value.raw}', which the rule {rule.text} is about", value.raw)
         for _, rule in against
@@ -73,7 +75,7 @@ def _in_carried(each: Carried, text: str, context: Context, depth: int = 0) -> l
     guesses = [*reading.guesses, *rough_commands(each.text)]
     found = [
         by_rule(behaviour, rule, text)
-        for behaviour, rule in context.against
+        for behaviour, rule in context.rules.against_commands
         if any(forbids(rule, layer.words) for layer in layers)
         or any(forbids_text(rule, guess) for guess in guesses)
     ]
@@ -88,7 +90,7 @@ def _in_carried(each: Carried, text: str, context: Context, depth: int = 0) -> l
 def _inline_code(words: tuple[Word, ...], name: str, context: Context) -> bool:
     if not _INTERPRETERS.fullmatch(name):
         return False
-    forbidden = {rule.tokens[0] for _, rule in context.against}
+    forbidden = {rule.tokens[0] for _, rule in context.rules.against_commands}
     runs = _AWK_PIPES if "awk" in name else _INLINE_CODE
     inline = [w.text for w in words[1:] if not w.text.startswith("-") and re.search(r"[^\w./@:+,=-]", w.text)]
     return any(runs.search(t) or any(re.search(rf"\b{re.escape(f)}\b", t) for f in forbidden) for t in inline)

@@ -1,8 +1,7 @@
 """Whether a shell command may run. The strictest verdict of all its parts wins."""
 
 import re
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from kcode.permissions import git_words, modes, shell_tree
@@ -22,11 +21,18 @@ from kcode.permissions.wrapper_shapes import harmless_variable, program
 from kcode.types.events import Mode
 from kcode.types.tool import CommandNeed
 
-Recheck = Callable[[tuple[str, ...]], Verdict]
 _PLAIN_VALUE: Final = re.compile(r"(?!.*\.\.)[\w.@:/+,=-]*")
 _FUNCTIONS_LOOKED_AT: Final = 20
 _FOLDER_CHANGES: Final = names("cd pushd popd chdir")
 _STATE: Final = "an earlier command changed '{}', so what commands do is no longer certain"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A program that a rule could let run, and the folders it may run in."""
+
+    layer: Layer
+    folders: tuple[str, ...]
 
 
 def decide_command(
@@ -36,16 +42,14 @@ def decide_command(
     workspace: Workspace,
     *,
     sandboxed: bool = False,
-    offer: bool = True,
 ) -> Verdict:
-    """Decides about a shell command text; `offer` says whether to look for rules that would allow it."""
+    """Decides about a shell command text."""
     reading = read_command(need.command)
-    everything = next((r for r in rules.of("allow", "Bash") if r.everything), None)
     by_mode = modes.runs_freely(mode, sandboxed=sandboxed)
-    free = by_mode or (everything is not None and mode != "plan")
-    context = Context(mode, rules, workspace, free, (str(need.cwd),))
+    free = by_mode or (rules.all_commands is not None and mode != "plan")
+    context = Context(mode, rules, workspace.remembering(), free, (str(need.cwd),))
     verdicts = [*_forbidden_guesses(reading, rules), *_findings(reading, context, need.command)]
-    pending: list[Layer] = []
+    pending: list[_Pending] = []
     for step in reading.steps:
         verdicts += _step(step, context, pending)
         _follow(step, context)
@@ -53,15 +57,12 @@ def decide_command(
         verdicts.append(Verdict("ask", _STATE.format(need.tainted), need.command))
     verdict = strictest(verdicts) if verdicts else Verdict("allow", "every part is allowed", need.command)
     if verdict.decision == "allow":
-        return verdict if free else _second_opinion(verdict, reading, need.command)
-    if not offer:
-        return verdict
-
-    def recheck(offers: tuple[str, ...]) -> Verdict:
-        wider = rules.added("allow", [parse_rule(o) for o in offers])
-        return decide_command(need, mode, wider, workspace, sandboxed=sandboxed, offer=False)
-
-    return replace(_with_suggestions(verdict, verdicts, pending, recheck), objections=_objections(verdicts))
+        reason = "" if free else _second_opinion(reading, need.command)
+        return _doubting(reason, need.command) if reason else verdict
+    offers = _offers(verdicts, pending, context)
+    if offers and not _second_opinion(reading, need.command):
+        verdict = verdict.suggesting(offers)
+    return replace(verdict, objections=_objections(verdicts))
 
 
 def _objections(verdicts: list[Verdict]) -> tuple[Verdict, ...]:
@@ -71,39 +72,44 @@ def _objections(verdicts: list[Verdict]) -> tuple[Verdict, ...]:
     return tuple(dict.fromkeys(against))
 
 
-def _with_suggestions(
-    verdict: Verdict, objections: list[Verdict], pending: list[Layer], recheck: Recheck
-) -> Verdict:
-    """Rules are offered only where they lift every objection: short prefixes, else the commands as they are."""
+def _offers(objections: list[Verdict], pending: list[_Pending], context: Context) -> tuple[str, ...]:
+    """Rules that would lift every objection, one for each program: short prefixes, else the commands as they are."""
     asks = [v for v in objections if v.decision != "allow"]
-    if verdict.decision != "ask" or len(asks) != len(pending):
-        return verdict
-    for offer in (suggest, spell_out):
-        offers = tuple(dict.fromkeys(offer(layer.words) for layer in pending))
-        if all(offers) and recheck(offers).decision == "allow":
-            return verdict.suggesting(offers)
-    return verdict
+    if any(v.decision == "deny" for v in asks) or len(asks) != len(pending):
+        return ()
+    for spell in (suggest, spell_out):
+        offers = tuple(spell(each.layer.words) for each in pending)
+        if all(offers) and all(_lifted(*pair, context) for pair in zip(pending, offers, strict=True)):
+            return tuple(dict.fromkeys(offers))
+    return ()
 
 
-def _second_opinion(verdict: Verdict, reading: Reading, text: str) -> Verdict:
+def _lifted(each: _Pending, offer: str, context: Context) -> bool:
+    """Whether a rule would really let a program run where it stands; what else it says about it counts as well."""
+    return cover(each.layer, context.standing_in(each.folders), (parse_rule(offer),)).verdict is not None
+
+
+def _doubting(reason: str, text: str) -> Verdict:
+    doubt = Verdict("ask", reason, text)
+    return replace(doubt, objections=(doubt,))
+
+
+def _second_opinion(reading: Reading, text: str) -> str:
+    """Why another reader would not be sure what a command runs; empty where it agrees."""
     if not shell_tree.worth_asking(text):
-        return verdict
+        return ""
     known = frozenset(
         name for s in reading.steps for w in s.command.words[:1] for name in (w.raw, w.text, program(w))
     )
-    reason = shell_tree.doubt(text, known)
-    if not reason:
-        return verdict
-    doubt = Verdict("ask", reason, text)
-    return replace(doubt, objections=(doubt,))
+    return shell_tree.doubt(text, known)
 
 
 def _forbidden_guesses(reading: Reading, rules: RuleSet) -> list[Verdict]:
     return [
         by_rule(behaviour, rule, " ".join(guess))
         for behaviour in STRICT
-        for rule in rules.of(behaviour, "Bash")
         for guess in reading.guesses
+        for rule in rules.about(behaviour, Word(guess[0], guess[0]))
         if forbids_text(rule, guess)
     ]
 
@@ -119,8 +125,7 @@ def _findings(reading: Reading, context: Context, text: str) -> list[Verdict]:
         if bomb is not None
         else []
     )
-    guarded = any(r.tool == "Bash" for r in (*context.rules.deny, *context.rules.ask))
-    if guarded and (opaque := reading.opaque):
+    if any(context.rules.of(b, "Bash") for b in STRICT) and (opaque := reading.opaque):
         reason = f"{opaque.reason}, and there are rules against some commands"
         found.append(Verdict("ask", reason, _short(opaque.part)))
     if any(not f.part.strip() for f in reading.findings if f.reason == "the command is empty"):
@@ -140,10 +145,12 @@ def _short(part: str) -> str:
     return part if len(part) <= 200 else part[:200] + "…"
 
 
-def _step(step: Step, context: Context, pending: list[Layer]) -> list[Verdict]:
+def _step(step: Step, context: Context, pending: list[_Pending]) -> list[Verdict]:
     verdicts = [v for layer in step.layers for v in _layer_objections(layer, context)]
-    verdicts += hidden_in_values([a.value for a in step.command.assignments], context)
-    verdicts += redirects(step, context)
+    if step.command.assignments:
+        verdicts += hidden_in_values([a.value for a in step.command.assignments], context)
+    if step.command.redirects:
+        verdicts += redirects(step, context)
     # Only a wrapped command needs the shortcut: a rule that spells it out was meant for all of it.
     exact = (
         exact_rule(step.layers[0].words, context) if len(step.layers) > 1 and context.mode != "plan" else None
@@ -152,13 +159,15 @@ def _step(step: Step, context: Context, pending: list[Layer]) -> list[Verdict]:
         verdicts.append(by_rule("allow", exact, step.command.text))
     elif not context.free:
         verdicts += _coverage(step, context, pending)
-    return verdicts if context.free else verdicts + _assignments(step, context)
+    if step.command.assignments and not context.free:
+        verdicts += _assignments(step, context)
+    return verdicts
 
 
 def _assignments(step: Step, context: Context) -> list[Verdict]:
     decision = "deny" if context.mode == "plan" else "ask"
     command = step.command
-    if command.assignments and not command.words:
+    if not command.words:
         return [
             Verdict(
                 decision,
@@ -173,7 +182,7 @@ def _assignments(step: Step, context: Context) -> list[Verdict]:
     ]
 
 
-def _coverage(step: Step, context: Context, pending: list[Layer]) -> list[Verdict]:
+def _coverage(step: Step, context: Context, pending: list[_Pending]) -> list[Verdict]:
     """A verdict for each program that a rule, the built-in list or the mode must cover by itself."""
     verdicts: list[Verdict] = []
     named: tuple[Word, ...] = ()
@@ -182,14 +191,15 @@ def _coverage(step: Step, context: Context, pending: list[Layer]) -> list[Verdic
             continue
         if layer.inner and layer.words[0] in named:
             continue
-        found = cover(layer, context)
+        rules = context.rules.about("allow", layer.words[0])
+        found = cover(layer, context, rules)
         if found.verdict:
             verdicts.append(found.verdict)
-            rules = [r for r in context.allowing if r.text == found.verdict.rule]
-            named += tuple(w for r in rules for w in layer.words[1:] if names_word(r, w))
+            rule = next((r for r in rules if r.text == found.verdict.rule), None)
+            named += tuple(w for w in layer.words[1:] if rule and names_word(rule, w))
             continue
         if found.rule_helps:
-            pending.append(layer)
+            pending.append(_Pending(layer, context.folders))
         verdicts.append(_uncovered(layer, found.problem, context))
     return verdicts
 
@@ -206,15 +216,13 @@ def _layer_objections(layer: Layer, context: Context) -> list[Verdict]:
     """What speaks against a program whatever allows it: deny and ask rules, danger, forbidden files."""
     words = layer.words
     text = " ".join(w.raw for w in words)
-    spelled = spellings(words)
-    found = [
-        by_rule(behaviour, rule, text)
-        for behaviour in STRICT
-        for rule in getattr(context.rules, behaviour)
-        if forbids(rule, words, spelled)
-    ]
+    found: list[Verdict] = []
+    for behaviour in STRICT:
+        if rules := context.rules.about(behaviour, words[0]):
+            spelled = spellings(words)
+            found += [by_rule(behaviour, r, text) for r in rules if forbids(r, words, spelled)]
     if risk := danger(words, context.workspace, context.folders or (context.workspace.root,)):
-        named = not risk.hard and any(_spells_out(r, words) for r in context.allowing)
+        named = not risk.hard and any(_spells_out(r, words) for r in context.rules.about("allow", words[0]))
         if not named:
             found.append(Verdict("ask", risk.reason, text))
     return found + forbidden_files(words, context) + hidden(words, context)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from kcode.permissions import git_words
 from kcode.permissions.rules import Rule
 from kcode.permissions.shell_script import Word
-from kcode.permissions.wrapper_shapes import TRUSTED_FOLDERS, program, trusted_program
+from kcode.permissions.wrapper_shapes import program, trusted_program
 
 
 def allows(rule: Rule, words: tuple[Word, ...]) -> bool:
@@ -15,20 +15,25 @@ def allows(rule: Rule, words: tuple[Word, ...]) -> bool:
         return False
     if rule.everything:
         return True
-    spelled = (Word(words[0].raw, trusted_program(words[0]), words[0].literal), *words[1:])
-    if _from_start(rule.tokens, words) or _from_start(rule.tokens, spelled):
+    if _from_start(rule.tokens, words):
         return True
-    if spelled[0].text != "git":
+    name = trusted_program(words[0])
+    if name != words[0].text:
+        words = (Word(words[0].raw, name, words[0].literal), *words[1:])
+        if _from_start(rule.tokens, words):
+            return True
+    if name != "git" or not words[1:2] or not words[1].text.startswith("-"):
         return False
-    return _from_start(rule.tokens, git_words.without_options(spelled))
+    return _from_start(rule.tokens, git_words.without_options(words))
 
 
 def spellings(words: tuple[Word, ...]) -> list[list[str]]:
     """The ways a command can be written that a deny or ask rule must see through."""
     name = program(words[0]).casefold()
-    texts = [name, *(w.text for w in words[1:])]
-    found = [[words[0].text, *texts[1:]], texts]
-    if name == "git":
+    found = [[w.text for w in words]]
+    if name != words[0].text:
+        found.append([name, *found[0][1:]])
+    if name == "git" and words[1:2] and words[1].text.startswith("-"):
         found.append(["git", *(w.text for w in git_words.without_options(words)[1:])])
     return found
 
@@ -36,17 +41,15 @@ def spellings(words: tuple[Word, ...]) -> list[list[str]]:
 def forbids(rule: Rule, words: tuple[Word, ...], spelled: list[list[str]] | None = None) -> bool:
     """Whether a deny or ask rule covers a command, however its program is spelled or its options are ordered.
 
-    `spelled` is what `spellings` gives, where many rules look at one command.
+    `spelled` is what `spellings` gives, where several rules look at one command.
     """
     if rule.tool != "Bash":
         return False
     if rule.everything:
         return True
     spelled = spelled or spellings(words)
-    first = rule.tokens[0]
-    folder, _, name = first.rpartition("/")
-    first = name if f"{folder}/" in TRUSTED_FOLDERS else first
-    if "*" not in first and all(first.casefold() != s[0].casefold() for s in spelled):
+    first = rule.program or rule.tokens[0]
+    if rule.program and all(first != s[0].casefold() for s in spelled):
         # Without a wildcard only the joined text could still match, as when one word holds the whole command.
         return " " in spelled[0][0] and _eager((first, *rule.tokens[1:]), spelled[0][0].split())
     tokens = (first, *rule.tokens[1:])

@@ -60,6 +60,8 @@ _REMOTE_VERBS: Final = re.compile(
     r"|.*delete-.*"
 )
 _CONTAINERS: Final = names("docker podman nerdctl")
+_SERVICES: Final = names("systemctl service rc-service")
+_PROCESSES: Final = names("kill killall killall5 pkill")
 _DATABASES: Final = names(
     "psql mysql mariadb sqlite3 mongo mongosh redis-cli clickhouse-client sqlcmd bq cqlsh duckdb"
 )
@@ -76,17 +78,16 @@ _EXPANDING_HOME: Final = re.compile(r"\$(HOME|\{HOME\})(?=/|$)")
 
 def danger(words: Words, workspace: Workspace, cwds: tuple[str, ...]) -> Danger | None:
     """Why a command asks in every mode; None where it does not. Wrappers are taken off before."""
-    name = program(words[0])
+    # Some file systems know no capitals: there `RM` is `rm`.
+    name = program(words[0]).lower()
     if name in _PRIVILEGE:
         return Danger(f"'{name}' runs commands with another user's powers")
     if _DISKS.fullmatch(name):
         return Danger(f"'{name}' changes disks", hard=True)
     if name in _SYSTEM and not (name == "crontab" and [w.text for w in words[1:]] == ["-l"]):
         return Danger(f"'{name}' changes the system beyond this project")
-    for check in (_by_verb, _files, _find, _processes, _database):
-        if found := check(words, name, workspace, cwds):
-            return found
-    return None
+    check = _CHECKS.get(name)
+    return check(words, name, workspace, cwds) if check else None
 
 
 def _by_verb(words: Words, name: str, _workspace: Workspace, _cwds: tuple[str, ...]) -> Danger | None:
@@ -109,11 +110,7 @@ def _by_verb(words: Words, name: str, _workspace: Workspace, _cwds: tuple[str, .
         return Danger(f"'{name}' deletes volumes")
     if name in _CONTAINERS and "prune" in plain[:2]:
         return Danger(f"'{name}' deletes what other projects may use")
-    if (
-        name in {"systemctl", "service", "rc-service"}
-        and plain
-        and plain[0] not in names("status show cat list-units")
-    ):
+    if name in _SERVICES and plain and plain[0] not in names("status show cat list-units"):
         return Danger(f"'{name}' changes the system beyond this project")
     return None
 
@@ -140,9 +137,9 @@ def _processes(words: Words, name: str, _workspace: Workspace, _cwds: tuple[str,
 
 
 def _database(words: Words, name: str, _workspace: Workspace, _cwds: tuple[str, ...]) -> Danger | None:
-    if name in {"dropdb", "dropuser"}:
+    if name not in _DATABASES:
         return Danger(f"'{name}' deletes a database")
-    if name in _DATABASES and any(_DATABASE_LOSS.search(w.text) for w in words[1:]):
+    if any(_DATABASE_LOSS.search(w.text) for w in words[1:]):
         return Danger(f"'{name}' is told to delete data")
     return None
 
@@ -160,9 +157,9 @@ def _files(words: Words, name: str, workspace: Workspace, cwds: tuple[str, ...])
         moved = operands[:-1] or operands
         found = _first(moved, lambda w: _lost(w, workspace, cwds, recursive=True))
         return found or _touches_protected(operands, workspace, cwds)
-    if name in _PLACING or name in _CHANGING:
-        return _touches_protected(operands, workspace, cwds)
-    return None
+    if name == "sed" and not any(w.text.startswith("-") and "i" in w.text for w in words[1:]):
+        return None
+    return _touches_protected(operands, workspace, cwds)
 
 
 def _device_copy(words: Words) -> Danger | None:
@@ -242,9 +239,9 @@ def _touches_protected(operands: list[Word], workspace: Workspace, cwds: tuple[s
     return None
 
 
-def _find(words: Words, name: str, workspace: Workspace, cwds: tuple[str, ...]) -> Danger | None:
+def _find(words: Words, _name: str, workspace: Workspace, cwds: tuple[str, ...]) -> Danger | None:
     texts = [w.text for w in words]
-    if name != "find" or not any(t in {"-delete", "-exec", "-execdir", "-ok", "-okdir"} for t in texts):
+    if not any(t in {"-delete", "-exec", "-execdir", "-ok", "-okdir"} for t in texts):
         return None
     deleting = "-delete" in texts or any(program(w) in _DELETING | _CHANGING | {"mv"} for w in words[1:])
     if not deleting:
@@ -255,3 +252,14 @@ def _find(words: Words, name: str, workspace: Workspace, cwds: tuple[str, ...]) 
     )
     starts = list(words[1:ends]) or [Word(".", ".")]
     return _first(starts, lambda w: _lost(w, workspace, cwds, recursive=True, itself=not filtered))
+
+
+Check = Callable[[Words, str, Workspace, tuple[str, ...]], Danger | None]
+_CHECKS: Final[dict[str, Check]] = {
+    **dict.fromkeys(("git", *_PUBLISHING, *_REMOTE, *_CONTAINERS, *_SERVICES), _by_verb),
+    **dict.fromkeys((*_DELETING, *_CHANGING, *_PLACING), _files),
+    **dict.fromkeys((*_DATABASES, "dropdb", "dropuser"), _database),
+    **dict.fromkeys(_PROCESSES, _processes),
+    "find": _find,
+}
+"""How each program that can do such things is looked at."""

@@ -124,6 +124,9 @@ def _clustered(letters: str, flags: Flags) -> bool:
 
 
 _SED_LETTERS: Final = r"-[nErsuz]*"
+_SED_SCRIPT: Final = re.compile(rf"{_SED_LETTERS}e|--e[a-z]*")
+_SED_JOINED: Final = re.compile(rf"(?:{_SED_LETTERS}e|--e[a-z]*=)(.+)", re.DOTALL)
+_SED_CLUSTER: Final = re.compile(rf"{_SED_LETTERS}(e.*)?", re.DOTALL)
 _SED_OPTIONS: Final = names(
     "--quiet --silent --expression --regexp-extended --null-data --separate --unbuffered --debug --posix"
 )
@@ -136,16 +139,15 @@ def sed_scripts(words: tuple[Word, ...]) -> list[Word]:
     taken = False
     for place, word in enumerate(words[1:], 1):
         text = word.text
-        joined = re.fullmatch(rf"(?:{_SED_LETTERS}e|--e[a-z]*=)(.+)", text, re.DOTALL)
         if taken:
             taken = False
-        elif re.fullmatch(rf"{_SED_LETTERS}e|--e[a-z]*", text):
-            scripts += words[place + 1 : place + 2]
-            taken = True
-        elif joined:
-            scripts.append(Word(word.raw, joined.group(1), word.literal))
         elif not text.startswith("-") or text == "-":
             operands.append(word)
+        elif _SED_SCRIPT.fullmatch(text):
+            scripts += words[place + 1 : place + 2]
+            taken = True
+        elif joined := _SED_JOINED.fullmatch(text):
+            scripts.append(Word(word.raw, joined.group(1), word.literal))
     return scripts or operands[:1]
 
 
@@ -153,10 +155,9 @@ def _sed(words: tuple[Word, ...]) -> Unsafe:
     found: Unsafe = []
     for word in words[1:]:
         text = word.text
-        known = text.partition("=")[0] in _SED_OPTIONS or re.fullmatch(
-            rf"{_SED_LETTERS}(e.*)?", text, re.DOTALL
-        )
-        if text.startswith("-") and text != "-" and not known and text != "--":
+        if not text.startswith("-") or text in {"-", "--"}:
+            continue
+        if text.partition("=")[0] not in _SED_OPTIONS and not _SED_CLUSTER.fullmatch(text):
             found.append((word, "changes files in place or reads its orders from a file"))
     found += [
         (script, "is a script that can run programs or write files")

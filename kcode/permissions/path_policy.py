@@ -40,10 +40,11 @@ def rule_on_path(action: Action, place: Place, rules: RuleSet, workspace: Worksp
 def _rule(
     behaviour: Behaviour, action: Action, place: Place, rules: RuleSet, workspace: Workspace
 ) -> Rule | None:
+    candidates = rules.about_files(behaviour)
+    if not candidates:
+        return None
     eager = behaviour != "allow"
-    return next(
-        (r for r in getattr(rules, behaviour) if covers(r, action, place, workspace, eager=eager)), None
-    )
+    return next((r for r in candidates if covers(r, action, place, workspace, eager=eager)), None)
 
 
 def _forbidden(

@@ -9,7 +9,7 @@ import re
 import stat
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal
@@ -50,6 +50,8 @@ _HIDDEN_NAME: Final = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]+:")
 _LONGEST_NAME: Final = 255
 _LONGEST_PATH: Final = 4096
+_MOST_BYTES: Final = 4
+"""What one character can take up in a file name."""
 
 
 def folded(path: str) -> str:
@@ -84,6 +86,27 @@ def plainly_below(path: str, root: str) -> bool:
     return True
 
 
+class _Followed(dict[str, str]):
+    """Where absolute paths lead, each looked up once, and the folder that several lie in once."""
+
+    def __init__(self, resolve: Callable[[str], str]) -> None:
+        super().__init__()
+        self._resolve = resolve
+
+    def __missing__(self, path: str) -> str:
+        folder, _, name = path.rpartition("/")
+        if self._resolve is not os.path.realpath or not folder or name in {"", ".", ".."}:
+            found = self._resolve(path)
+        else:
+            # The same as resolving the whole path, without another look at all that leads to the folder.
+            if folder not in self:
+                self[folder] = os.path.realpath(folder)
+            plain = f"{self[folder].rstrip('/')}/{name}"
+            found = os.path.realpath(plain) if os.path.islink(plain) else plain  # noqa: PTH114 - a text, many times a verdict
+        self[path] = found
+        return found
+
+
 @dataclass(frozen=True)
 class Workspace:
     """The folders kcode works in, and how names are resolved.
@@ -116,6 +139,12 @@ class Workspace:
         """The resolved home directory."""
         return self.resolve(self.home)
 
+    def remembering(self) -> "Workspace":
+        """The same for as long as one verdict takes: what leads where is looked up once."""
+        there = replace(self, resolve=_Followed(self.resolve).__getitem__)
+        vars(there).update(folders=self.folders, real_home=self.real_home)
+        return there
+
     def holds(self, resolved: str) -> bool:
         """Whether a resolved path lies in a working directory."""
         return any(inside(resolved, folder) for folder in self.folders)
@@ -133,31 +162,34 @@ class Workspace:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A path as written (absolute) and where it leads."""
+    """A path as written (absolute), the same without `.` and `..`, and where it leads."""
 
     written: str
+    plain: str
     resolved: str
 
     @property
     def both(self) -> tuple[str, ...]:
         """The different spellings of it."""
-        return tuple(dict.fromkeys((os.path.normpath(self.written), self.resolved)))
+        return (self.plain,) if self.plain == self.resolved else (self.plain, self.resolved)
 
 
 def locate(path: str, workspace: Workspace) -> Place:
     """Where an absolute path leads; an unresolvable one stays as it is."""
     try:
-        return Place(path, workspace.resolve(path))
+        resolved = workspace.resolve(path)
     except (OSError, ValueError):
-        return Place(path, path)
+        resolved = path
+    return Place(path, os.path.normpath(path), resolved)
 
 
 def impossible(path: str, action: Action) -> str:
     """Why no tool may ever open this path; empty where one may."""
     if not path or "\0" in path:
         return "the path is empty or holds a NUL character"
-    if len(os.fsencode(path)) > _LONGEST_PATH or any(
-        len(os.fsencode(p)) > _LONGEST_NAME for p in path.split("/")
+    if len(path) * _MOST_BYTES > _LONGEST_NAME and (
+        len(os.fsencode(path)) > _LONGEST_PATH
+        or any(len(os.fsencode(p)) > _LONGEST_NAME for p in path.split("/"))
     ):
         return "the path is too long for a file system"
     plain = os.path.normpath(path)
@@ -227,13 +259,13 @@ def secret(place: Place) -> bool:
 
 def alias(place: Place) -> bool:
     """Whether a path goes through a folder whose names lead elsewhere by who is asking, as /proc/self does."""
-    return any(inside(os.path.normpath(place.written), folder) for folder in _ALIAS_FOLDERS)
+    return any(inside(place.plain, folder) for folder in _ALIAS_FOLDERS)
 
 
 def misleading(place: Place, action: Action) -> str:
     """Why a person could take this name for another; empty where they could not."""
     relative = place.written
-    if any(_SCHEME.fullmatch(piece) for piece in relative.split("/")[:-1]):
+    if ":" in relative and any(_SCHEME.fullmatch(piece) for piece in relative.split("/")[:-1]):
         return "it looks like an address, not a file name"
     if action == "edit" and _HIDDEN_NAME.search(relative):
         return "its name holds hidden characters"

@@ -138,7 +138,8 @@ def paths_read(words: tuple[Word, ...], name: str) -> list[Word]:
 
 def _operands(words: tuple[Word, ...], known: Reader) -> list[Word]:
     found: list[Word] = []
-    skip = 0 if any(_kind(w.text, known)[0] in {"text", "path"} for w in words[1:]) else known.skip
+    named = known.skip and any(_kind(w.text, known)[0] in {"text", "path"} for w in words[1:])
+    skip = 0 if named else known.skip
     index = 1
     options = True
     while index < len(words):

@@ -10,7 +10,8 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Final, Literal, TypeAlias
 
-from kcode.permissions.shell_script import names
+from kcode.permissions.shell_script import Word, names
+from kcode.permissions.wrapper_shapes import TRUSTED_FOLDERS, program
 from kcode.types.errors import ConfigError
 
 Source: TypeAlias = Literal["managed", "user", "project", "local", "flag", "session", "built-in"]
@@ -52,6 +53,19 @@ class Rule:
     def tokens(self) -> tuple[str, ...]:
         """A Bash rule's words; a last `*` alone stands for any further words."""
         return split_rule(self.spec or "*")
+
+    @cached_property
+    def program(self) -> str:
+        """The program that a Bash rule begins with, as rules against commands compare it; empty where it varies."""
+        first = self.tokens[0]
+        folder, _, name = first.rpartition("/")
+        named = name if f"{folder}/" in TRUSTED_FOLDERS else first
+        return "" if self.everything or "*" in named else named.casefold()
+
+    @cached_property
+    def exact(self) -> bool:
+        """Whether a Bash rule spells out a whole command."""
+        return "*" not in "".join(self.tokens)
 
     @property
     def everything(self) -> bool:
@@ -139,6 +153,37 @@ class RuleSet:
         """The rules of one list that speak of a tool."""
         return tuple(r for r in getattr(self, behaviour) if r.tool == tool)
 
+    def about(self, behaviour: Behaviour, word: Word) -> tuple[Rule, ...]:
+        """The command rules of one list that could cover a command whose first word this is.
+
+        Most rules speak of other programs; what these few say is up to `command_rules`.
+        """
+        return self._commands[behaviour].about(word)
+
+    @cached_property
+    def against_commands(self) -> tuple[tuple[Behaviour, Rule], ...]:
+        """The command rules that speak against some, but not all, each with its list."""
+        return tuple((b, r) for b in STRICT for r in self.of(b, "Bash") if not r.everything)
+
+    @cached_property
+    def all_commands(self) -> Rule | None:
+        """A rule that allows every command."""
+        return next((r for r in self.of("allow", "Bash") if r.everything), None)
+
+    def about_files(self, behaviour: Behaviour) -> tuple[Rule, ...]:
+        """The rules of one list that speak of files."""
+        return self._files[behaviour]
+
+    @cached_property
+    def _files(self) -> dict[Behaviour, tuple[Rule, ...]]:
+        lists: tuple[Behaviour, ...] = (*STRICT, "allow")
+        return {b: tuple(r for r in getattr(self, b) if r.tool in {"Read", "Edit"}) for b in lists}
+
+    @cached_property
+    def _commands(self) -> dict[Behaviour, "_ByProgram"]:
+        lists: tuple[Behaviour, ...] = (*STRICT, "allow")
+        return {behaviour: _ByProgram(self.of(behaviour, "Bash")) for behaviour in lists}
+
     def added(self, behaviour: Behaviour, rules: Iterable[Rule]) -> "RuleSet":
         """A set with more rules in one of its lists."""
         lists = {"deny": self.deny, "ask": self.ask, "allow": self.allow}
@@ -148,6 +193,28 @@ class RuleSet:
     def removes(self, tool: str) -> bool:
         """Whether a deny rule covers every call of a tool, so that the model need not see it."""
         return any(r.everything and names_tool(r, tool) for r in self.deny)
+
+
+class _ByProgram:
+    """Command rules by the program that they begin with."""
+
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        self._all = rules
+        self._places: dict[str, list[int]] = {}
+        for place, rule in enumerate(rules):
+            self._places.setdefault(rule.program, []).append(place)
+        self._wide = self._places.pop("", [])
+        self._only_wide = tuple(rules[place] for place in self._wide)
+
+    def about(self, word: Word) -> tuple[Rule, ...]:
+        if " " in word.text:
+            # One word can hold what looks like a whole command.
+            return self._all
+        written = self._places.get(word.text.casefold(), [])
+        named = self._places.get(program(word).casefold(), [])
+        if not written and not named:
+            return self._only_wide
+        return tuple(self._all[place] for place in sorted({*self._wide, *written, *named}))
 
 
 def parse_rules(

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 _BLANKS: Final = re.compile(r"[ \t]*")
+_BETWEEN: Final = re.compile(r"[ \t\n;]*")
+_NEGATION: Final = re.compile(r"[ \t]*!?[ \t]*")
+_ADDRESS_FLAGS: Final = re.compile("[IM]*")
+_LINE: Final = re.compile(r"[^\n]*")
 _NUMBER: Final = re.compile(r"\d+(?:~\d+)?|\$")
 _SECOND: Final = re.compile(r"[+~]?\d+|\$")
 _SIMPLE: Final = frozenset("=dDgGhHnNpPxzF")
@@ -61,7 +65,7 @@ class _Reader:
     def run(self) -> None:
         """Reads command after command."""
         while True:
-            self._skip(re.compile(r"[ \t\n;]*"))
+            self._skip(_BETWEEN)
             if self._position >= len(self._text):
                 break
             self._command()
@@ -113,7 +117,7 @@ class _Reader:
                 self._skip(_BLANKS)
                 if not self._one_address(_SECOND):
                     raise _NotUnderstoodError
-        self._skip(re.compile(r"[ \t]*!?[ \t]*"))
+        self._skip(_NEGATION)
 
     def _one_address(self, plain: re.Pattern[str]) -> bool:
         if self._skip(plain):
@@ -121,7 +125,7 @@ class _Reader:
         if self._next() == "/":
             self._position += 1
             self._piece("/")
-            self._skip(re.compile("[IM]*"))
+            self._skip(_ADDRESS_FLAGS)
             return True
         return False
 
@@ -170,7 +174,7 @@ class _Reader:
                 raise _NotUnderstoodError
 
     def _rest_of_line(self) -> str:
-        return self._skip(re.compile(r"[^\n]*"))
+        return self._skip(_LINE)
 
     def _end(self) -> None:
         """What may stand behind a command."""

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
-from kcode.permissions.shell_parse import EVALUATED, parse
+from kcode.permissions.shell_keywords import EVALUATED
+from kcode.permissions.shell_parse import parse
 from kcode.permissions.shell_script import DEEPEST, Finding, Script, Simple, Word, names
 from kcode.permissions.wrapper_shapes import Inner, program
 from kcode.permissions.wrappers import WRAPPERS, unwrap

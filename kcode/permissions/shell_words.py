@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from kcode.permissions.shell_characters import decode_ansi
 from kcode.permissions.shell_script import Script, Word
 
 NESTED: Final = "a nested command can't be checked before it runs"
@@ -14,11 +15,6 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BRACED_NAME: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])\}")
 _FLAT_BRACES: Final = re.compile(r"\{([^{}\s'\"\\$`]*,[^{}\s'\"\\$`]*)\}")
 _RANGE: Final = re.compile(r"\{[^{},\s]*\.\.[^{},\s]*\}")
-_ANSI: Final = re.compile(
-    r"\\(?:([abeEfnrtv\\'\"?])|x([0-9A-Fa-f]{1,2})|([0-7]{1,3})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|(.))",
-    re.DOTALL,
-)
-_ANSI_LETTERS: Final = dict(zip("abeEfnrtv\\'\"?", "\a\b\x1b\x1b\f\n\r\t\v\\'\"?", strict=True))
 _HARMLESS_INSIDE: Final = re.compile(r"(?:\$?\(\(|\$\{|\$\[)[\w\s+*/%,.:=#!@^~-]*[\])}]{1,2}")
 _SPECIAL_VARIABLES: Final = "@*#?-$!0123456789"
 MOST_BRACE_WORDS: Final = 64
@@ -34,26 +30,6 @@ def note_unread(script: Script, reason: str, part: str, rest: str) -> None:
     """
     simple = _HARMLESS_INSIDE.fullmatch(part) is not None
     script.note(reason, part if simple else rest, opaque=not simple, unread=True)
-
-
-def decode_ansi(body: str) -> str | None:
-    r"""What `$'body'` stands for; None where the result is not simple (NUL, control, unknown escapes)."""
-    simple = True
-
-    def replace(found: re.Match[str]) -> str:
-        nonlocal simple
-        letter, hexa, octal, small, large, _ = found.groups()
-        if letter:
-            return _ANSI_LETTERS[letter]
-        digits = (hexa or small or large, 16) if (hexa or small or large) else (octal, 8)
-        code = int(digits[0], digits[1]) if digits[0] else 0
-        if not 0 < code < 0x80:
-            simple = False
-            return found.group()
-        return chr(code)
-
-    decoded = _ANSI.sub(replace, body)
-    return decoded if simple else None
 
 
 class WordReader:

@@ -33,6 +33,8 @@ COMMANDS = (
     "find . -name '*.py' -exec grep -l main {} +",
     "cd sub && make -j4 2>&1 | tail -50",
 )
+CHAIN = " && ".join(f"grep -n 'name{n}' src/file{n}.py | head -{n}" for n in range(1, 16))
+"""Thirty parts, no two of them alike."""
 FILES = 1_000
 
 
@@ -56,20 +58,23 @@ async def awaited(work: Callable[[], Awaitable[object]], rounds: int) -> tuple[f
     return statistics.median(times), min(times)
 
 
-def checker() -> tuple[float, float]:
-    """A verdict on each of some everyday commands."""
+def checker() -> dict[str, tuple[float, float]]:
+    """A verdict on each of some everyday commands, and one on a long chain."""
     rules = RuleSet().added(
         "allow", [parse_rule("Bash(npm test)", "user"), parse_rule("Bash(git status:*)", "user")]
     )
     workspace = Workspace("/ws", "/home/u")
 
-    def once() -> None:
+    def each() -> None:
         for command in COMMANDS:
             decide(CommandNeed(command, Path("/ws")), "default", rules, workspace)
 
-    once()
-    median, best = timed(once, 200)
-    return median / len(COMMANDS), best / len(COMMANDS)
+    def chain() -> None:
+        decide(CommandNeed(CHAIN, Path("/ws")), "default", rules, workspace)
+
+    each()
+    median, best = (taken / len(COMMANDS) for taken in timed(each, 200))
+    return {"verdict on a command": (median, best), "verdict on thirty in one": timed(chain, 200)}
 
 
 async def sandbox(base: Path) -> dict[str, tuple[float, float]]:
@@ -132,7 +137,7 @@ def fsync(base: Path) -> tuple[float, float]:
 async def measure(base: Path) -> dict[str, tuple[float, float]]:
     """Everything that is measured, in milliseconds: median and best."""
     await run(["git", "init", "-q", str(base / "work")], cwd=base)
-    found = {"verdict on a command": checker(), "fsync of a record": fsync(base)}
+    found = {**checker(), "fsync of a record": fsync(base)}
     return {**found, **await sandbox(base), **await snapshots(base)}
 
 
