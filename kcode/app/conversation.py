@@ -86,7 +86,7 @@ class Conversation(View):
 
     async def complete(self, prompt: str) -> str:
         """Ask the model one thing beside the conversation."""
-        return await complete(self._agent.model, prompt, self._parts.recorder.spending)
+        return await complete(self._agent, prompt, self._parts.recorder.spending)
 
     def commands(self) -> Sequence[Command]:
         """Every command, sorted by name."""

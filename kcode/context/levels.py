@@ -118,13 +118,25 @@ async def summarise(
 
     The request for it is the current view and one message, so that its prefix is in the server's cache.
     """
-    state, tools = job.state, job.tools
-    end = head_end(state, job.room, tools.count)
-    start = state.compacted.upto if state.compacted else 0
+    earlier = job.state.compacted
+    end = head_end(job.state, job.room, job.tools.count)
+    start = earlier.upto if earlier else 0
     if end <= start:
         return None
     before = job.used()
     answer = None if fast else await _ask(job, focus)
+    try:
+        return await _replaced(job, start, end, answer, manual=trigger_manual, before=before)
+    finally:
+        # Of no use, or interrupted before it was put to use.
+        if job.state.compacted is earlier:
+            await _wasted(job, answer)
+
+
+async def _replaced(
+    job: Job, start: int, end: int, answer: AssistantMessage | None, *, manual: bool, before: int
+) -> Compacted | None:
+    state, tools = job.state, job.tools
     summary = answer.text.strip() if answer else ""
     await _shorten_users(job, end)
     keep = kept(state, end, job.room)
@@ -144,15 +156,19 @@ async def summarise(
                     "attached": shown,
                     "seen": known,
                     "fallback": note is not summary,
-                    "trigger": "manual" if trigger_manual else "auto",
+                    "trigger": "manual" if manual else "auto",
                     "tokens_before": before,
                 }
             )
             if await _compacted(job, event):
                 return event
-    if answer:
-        await job.emit(ResponseBroken(agent=tools.agent, model=answer.model, usage=answer.usage))
     return None
+
+
+async def _wasted(job: Job, answer: AssistantMessage | None) -> None:
+    """Count a response that no summary came of."""
+    if answer:
+        await job.emit(ResponseBroken(agent=job.tools.agent, model=answer.model, usage=answer.usage))
 
 
 def _attachable(job: Job, bare: Compacted) -> int:
@@ -201,10 +217,11 @@ async def _ask(job: Job, focus: str) -> AssistantMessage | None:
             answer = await job.respond(
                 Request(job.state.system, messages, job.state.tools, room, calls=False)
             )
-        except ModelError as error:
-            if error.kind in _HOPELESS:
-                raise
-            break
+        except BaseException as error:
+            if isinstance(error, ModelError) and error.kind not in _HOPELESS:
+                break
+            await _wasted(job, answer)
+            raise
         if spent:
             answer = answer.model_copy(update={"usage": add_usage(spent, answer.usage)})
         # What was cut off, filtered or called instead is no summary; asked once more, with more room.

@@ -31,7 +31,7 @@ from kcode.types.events import (
 from kcode.types.frontend import Decision, PermissionRequest
 from kcode.types.hooks import Hooks, Stop
 from kcode.types.messages import AssistantMessage, ImagePart, TextPart, UserMessage
-from kcode.types.model import Model
+from kcode.types.model import Model, Request
 from kcode.types.questions import Question
 from kcode.types.state import State
 from kcode.types.tool import AnyTool
@@ -187,6 +187,14 @@ class Agent:
         return await self._context.compact(
             self.state, self.model.info, self.emit, lambda r: quietly(ports, r), focus=focus, fast=fast
         )
+
+    async def aside(self, request: Request, name: str) -> AssistantMessage:
+        """Ask something beside the conversation; attempts that break off are counted for `name`.
+
+        Raises:
+            ModelError: the model could not be asked, also after the retries.
+        """
+        return await quietly(self._ports(), request, beside=name)
 
     async def _run(self, text: str, images: Sequence[ImagePart]) -> TurnEnded:
         began = self._spec.clock.monotonic()

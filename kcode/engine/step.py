@@ -19,7 +19,7 @@ from kcode.types.events import (
     ThinkingDelta,
 )
 from kcode.types.messages import AssistantMessage, TextPart, Usage, UserMessage
-from kcode.types.model import Delta, Request
+from kcode.types.model import Delta, OnDelta, Request
 from kcode.types.questions import Option, Question
 
 OVERFLOWS = 3
@@ -84,11 +84,9 @@ def _request(ports: Ports, *, calls: bool) -> Request:
 
 async def _ask(ports: Ports, request: Request) -> AssistantMessage:
     said: list[str] = []
-    received: list[str] = []
     repeated, thoughts = RepetitionWatch(), RepetitionWatch()
 
     async def show(delta: Delta) -> None:
-        received.append(delta.thinking + delta.text + delta.call)
         if delta.thinking:
             await ports.emit(ThinkingDelta(agent=ports.agent, text=delta.thinking))
         if delta.text:
@@ -101,54 +99,84 @@ async def _ask(ports: Ports, request: Request) -> AssistantMessage:
         if ports.enough is not None and "}" in delta.text and ports.enough("".join(said)):
             raise _EnoughError("Nothing useful follows.", kind="repetition")
 
-    finished = False
     try:
-        response = await ports.model.respond(request, show)
-        finished = True
+        return await _paid(ports, request, show)
     except _EnoughError:
-        finished = True
         words = TextPart(text="".join(said))
         response = AssistantMessage(parts=(words,), usage=Usage(estimated=True), model=ports.model.info.id)
-    except ModelError as error:
-        finished = True
-        await _broke(ports, received, error)
+        return _counted(ports, response)
+    except ModelError:
         raise
-    finally:
-        if not finished:
-            await uninterrupted(_interrupted(ports, "".join(said), received))
-    return _counted(ports, response)
+    except BaseException:
+        await uninterrupted(_keep(ports, "".join(said)))
+        raise
 
 
-def _counted(ports: Ports, response: AssistantMessage) -> AssistantMessage:
+async def _paid(ports: Ports, request: Request, hear: OnDelta, *, beside: bool = False) -> AssistantMessage:
+    """Send a request once; whatever becomes of the response, it is counted.
+
+    `beside` says that the request is no continuation of the conversation.
+
+    Raises:
+        ModelError: as the model raised it.
+    """
+    received: list[str] = []
+    asked = request if beside else None
+
+    async def take(delta: Delta) -> None:
+        received.append(delta.thinking + delta.text + delta.call)
+        await hear(delta)
+
+    try:
+        response = await ports.model.respond(request, take)
+    except _EnoughError:
+        raise
+    except ModelError as error:
+        await _broke(ports, received, asked, error)
+        raise
+    except BaseException:
+        await uninterrupted(_broke(ports, received, asked))
+        raise
+    return _counted(ports, response, asked)
+
+
+def _counted(ports: Ports, response: AssistantMessage, asked: Request | None = None) -> AssistantMessage:
     """Estimate the tokens where the server counted none, so that the meter keeps moving."""
     if not response.usage.estimated or response.usage.input:
         return response
-    return response.model_copy(update={"usage": _guessed(ports, response)})
+    return response.model_copy(update={"usage": _guessed(ports, response, asked)})
 
 
-def _guessed(ports: Ports, response: AssistantMessage) -> Usage:
-    """Estimate what a response used; where the server keeps a cache, what it last read came from there."""
-    read, written = ports.context.estimate(ports.state), ports.context.weigh(response)
+def _guessed(ports: Ports, response: AssistantMessage, asked: Request | None) -> Usage:
+    """Estimate what a response used; where the server keeps a cache, what it last read came from there.
+
+    `asked` is the request, if it was none of the conversation.
+    """
+    weigh = ports.context.weigh
+    read, written = ports.context.estimate(ports.state), weigh(response)
     last = next((m.usage for m in reversed(ports.state.transcript) if isinstance(m, AssistantMessage)), None)
     cached = min(read, last.input) if last and last.cached else 0
+    if asked is not None:
+        read, cached = sum(weigh(message) for message in asked.messages), 0
     usage = Usage(input=read, cached=cached, output=written, estimated=True)
     price = ports.model.info.price
     return usage.model_copy(update={"cost": price.cost(usage) if price else None})
 
 
-async def _broke(ports: Ports, received: Sequence[str], error: ModelError | None = None) -> None:
+async def _broke(
+    ports: Ports, received: Sequence[str], asked: Request | None, error: ModelError | None = None
+) -> None:
     """Count a response that came to no good end, if the model had begun to write: it is paid for."""
     text = "".join(received) + (error.unshown if error else "")
     usage = error.usage if error else None
     if text or usage or (error and error.kind == "empty"):
-        usage = usage or _guessed(ports, AssistantMessage(parts=(TextPart(text=text),)))
+        usage = usage or _guessed(ports, AssistantMessage(parts=(TextPart(text=text),)), asked)
         await ports.emit(ResponseBroken(agent=ports.agent, model=ports.model.info.id, usage=usage))
 
 
-async def _interrupted(ports: Ports, text: str, received: Sequence[str]) -> None:
-    await _broke(ports, received)
+async def _keep(ports: Ports, text: str) -> None:
+    """Keep what was said before an interrupt: the person has read it, so the model should know of it too."""
     if text.strip():
-        # The person has read the beginning: the model should know of it too.
         message = AssistantMessage(parts=(TextPart(text=text),), model=ports.model.info.id)
         await ports.emit(MessageAdded(agent=ports.agent, message=message))
 
@@ -204,18 +232,18 @@ class _Retries:
         return ModelError(words, kind=error.kind, status=error.status, retry_after=error.retry_after)
 
 
-async def quietly(ports: Ports, request: Request) -> AssistantMessage:
-    """Ask for something that is not part of the conversation, with the same retries."""
-    received: list[str] = []
+async def _ignore(_: Delta) -> None:
+    return
 
-    async def hear(delta: Delta) -> None:
-        received.append(delta.thinking + delta.text)
 
-    retries = _Retries(ports)
+async def quietly(ports: Ports, request: Request, *, beside: str = "") -> AssistantMessage:
+    """Ask for something that does not join the conversation, with the same retries.
+
+    If the conversation is not even in the request, `beside` names whom it is counted for.
+    """
+    retries, paying = _Retries(ports), replace(ports, agent=beside or ports.agent)
     while True:
-        received.clear()
         try:
-            return _counted(ports, await ports.model.respond(request, hear))
+            return await _paid(paying, request, _ignore, beside=bool(beside))
         except ModelError as error:
-            await _broke(ports, received, error)
             await retries.wait(error)

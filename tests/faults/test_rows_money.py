@@ -6,7 +6,8 @@ import pytest
 from fault_bench import Faults, chunk, refuses, said, sse, until, usage
 
 from kcode.providers.scripted import call, says
-from kcode.types.events import ResponseBroken
+from kcode.types.errors import ModelError
+from kcode.types.events import ResponseBroken, Retrying
 from kcode.types.messages import Usage
 
 CUT = sse(chunk(content="Half of an answer that nobody will see the end of. " * 40), done=False)
@@ -118,3 +119,72 @@ async def test_a_summary_that_was_of_no_use_is_paid_for_too(faults: Faults):
     assert len(talk.bodies) == 4
     assert broken["input"] == 2_000_000
     assert paid == pytest.approx(4 * 3)
+
+
+LONG = [says("".join(f"Part {n} has {m} words. " for m in range(700))) for n in range(5)]
+
+
+async def test_a_summary_that_is_interrupted_is_paid_for_too(faults: Faults):
+    begins = sse(chunk(content="The summary begins. " * 50), done=False, end="hang")
+    async with faults(*LONG, begins, window=200_000) as talk:
+        for _ in LONG:
+            await talk.say("go on, " + "with all of this. " * 100)
+        asking = asyncio.create_task(talk.conversation.compact())
+        await until(lambda: len(talk.bodies) > len(LONG))
+        await asyncio.sleep(0.2)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        (broken,) = talk.of(ResponseBroken)
+        assert talk.conversation.state.compacted is None
+        assert talk.cost("broken")["requests"] == 1
+        assert talk.conversation.state.usage.cost == pytest.approx(talk.conversation.cost()["usd"])
+    assert broken.usage.input > 10_000
+    assert broken.usage.output > 100
+
+
+@pytest.mark.parametrize("end", ["refused", "interrupted"])
+async def test_a_summary_that_was_cut_off_is_paid_for_whatever_becomes_of_the_next_one(
+    faults: Faults, end: str
+):
+    counted = usage(prompt_tokens=20_000, completion_tokens=300, total_tokens=20_300)
+    cut_off = sse(chunk(content="The summary begins"), chunk("length"), counted)
+    then = refuses(401, "no more") if end == "refused" else sse(done=False, end="hang")
+    async with faults(*LONG, cut_off, then, window=200_000) as talk:
+        for _ in LONG:
+            await talk.say("go on, " + "with all of this. " * 100)
+        asking = asyncio.create_task(talk.conversation.compact())
+        await until(lambda: len(talk.bodies) == len(LONG) + 2)
+        if end == "interrupted":
+            asking.cancel()
+        with pytest.raises((ModelError, asyncio.CancelledError)):
+            await asking
+        used = [event.usage for event in talk.of(ResponseBroken)]
+    assert [(u.input, u.output) for u in used] == [(20_000, 300)]
+
+
+async def test_a_question_beside_the_conversation_is_asked_again_and_all_of_it_is_paid_for(faults: Faults):
+    async with faults(*LONG[:1], CUT, said("An answer.")) as talk:
+        await talk.say()
+        assert await talk.conversation.complete("What is it?") == "An answer."
+        (broken,) = talk.of(ResponseBroken)
+        cost = talk.conversation.cost()
+        (retrying,) = talk.of(Retrying)
+    assert (retrying.agent, retrying.kind) == ("main", "broken_stream")
+    assert (broken.agent, broken.usage.estimated) == ("main/aside", True)
+    assert broken.usage.input < 100 < broken.usage.output
+    agents = cost["agents"]
+    assert isinstance(agents, dict)
+    assert list(agents) == ["main/aside"]
+
+
+async def test_a_question_beside_the_conversation_that_is_interrupted_is_paid_for(faults: Faults):
+    begins = sse(chunk(content="It is " * 50), done=False, end="hang")
+    async with faults(begins) as talk:
+        asking = asyncio.create_task(talk.conversation.complete("What is it?"))
+        await until(lambda: talk.bodies)
+        await asyncio.sleep(0.2)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert talk.cost("broken")["requests"] == 1
