@@ -35,8 +35,6 @@ def plan(where: "Target") -> JsonObject:
 
 def hosted(where: "Target") -> JsonObject:
     """Kimi models that somebody else serves: vLLM and SGLang take a level, and a switch for the template."""
-    if where.host.endswith("openrouter.ai"):
-        return routed(where)
     if where.effort == "off":
         return {"chat_template_kwargs": {"thinking": False, "enable_thinking": False}}
     return {"reasoning_effort": _KIMI[where.effort]} if where.effort else {}

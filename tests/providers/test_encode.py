@@ -219,6 +219,7 @@ def test_each_family_is_asked_to_think_in_its_own_words():
          {"chat_template_kwargs": {"thinking": False, "enable_thinking": False}}),
         ("http://10.0.0.1:8000/v1", "moonshotai/Kimi-K3", "max", {"reasoning_effort": "max"}),
         ("https://openrouter.ai/api/v1", "moonshotai/kimi-k3", "max", {"reasoning": {"effort": "high"}}),
+        ("https://evil-openrouter.ai/api/v1", "moonshotai/kimi-k3", "max", {"reasoning_effort": "max"}),
         ("https://openrouter.ai/api/v1", "some/model", "off", {"reasoning": {"enabled": False}}),
         ("https://api.openai.com/v1", "gpt-5", "max", {"reasoning_effort": "high"}),
         ("https://vendor.example/v1", "some-model", "", {}),
@@ -296,7 +297,9 @@ def test_a_dialect_says_by_its_name_which_module_it_is():
     [
         ("https://api.moonshot.cn/v1", "kimi-k3", "kimi"),
         ("https://api.kimi.ai/coding/v1", "k3", "kimi_code"),
-        ("https://openrouter.ai/api/v1", "moonshotai/kimi-k3", "kimi_hosted"),
+        ("https://openrouter.ai/api/v1", "moonshotai/kimi-k3", "kimi_routed"),
+        ("https://evil-openrouter.ai/api/v1", "moonshotai/kimi-k3", "kimi_hosted"),
+        ("https://evil-openrouter.ai/api/v1", "qwen/qwen3-coder", "compatible"),
         ("https://openrouter.ai/api/v1", "qwen/qwen3-coder", "openrouter"),
         ("http://localhost:8000/v1", "moonshotai/Kimi-K2.6", "kimi_hosted"),
         ("http://localhost:11434/v1", "qwen3", "local"),
