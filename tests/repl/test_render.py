@@ -152,6 +152,8 @@ def test_a_call_of_an_earlier_conversation_is_named_by_what_it_was_about() -> No
 def test_compaction_says_how_much_it_freed() -> None:
     event = Compacted(upto=5, summary="s", tokens_before=90_000, tokens_after=12_000)
     assert "90k to 12k tokens" in turn.compacted(PLAIN, event, 80)
+    larger = event.model_copy(update={"tokens_before": 999_500, "tokens_after": 999_499})
+    assert "1.0M to 999k tokens" in turn.compacted(PLAIN, larger, 80)
     assert "without the model" in turn.compacted(PLAIN, event.model_copy(update={"fallback": True}), 80)
 
 

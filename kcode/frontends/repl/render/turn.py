@@ -3,6 +3,7 @@
 from rich.text import Text
 
 from kcode.frontends.repl.render.canvas import Canvas, indented, safe, styled
+from kcode.frontends.repl.status import thousands
 from kcode.types.events import (
     Compacted,
     ContextTrimmed,
@@ -86,8 +87,4 @@ def _sentence(words: str) -> str:
 def _sizes(event: Compacted | ContextTrimmed) -> str:
     if not event.tokens_before:
         return ""
-    return f" ({_thousands(event.tokens_before)} to {_thousands(event.tokens_after)} tokens)"
-
-
-def _thousands(tokens: int) -> str:
-    return f"{tokens / 1000:.0f}k" if tokens >= 1000 else str(tokens)
+    return f" ({thousands(event.tokens_before)} to {thousands(event.tokens_after)} tokens)"
