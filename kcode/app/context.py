@@ -9,8 +9,9 @@ from typing import Any
 
 from kcode import registry
 from kcode.config.home import Home
+from kcode.config.items import hashes
 from kcode.config.schema import Settings
-from kcode.config.trust import Trust, hashes
+from kcode.config.trust import Trust
 from kcode.context import memory
 from kcode.context.budget import Limits
 from kcode.context.cap import OutputCap

@@ -33,8 +33,9 @@ def offline_settings(options: Options, environ: Mapping[str, str]) -> Loaded:
     """Load the settings of a folder; raises ConfigError."""
     home = find_home(environ)
     root = project_root(options.cwd, home)
-    trusted = options.trust or Trust(home).standing(root, options.cwd).trusted
-    return load_settings(options, home=home, environ=environ, root=root, trusted=trusted)
+    standing = Trust(home).standing(root, options.cwd)
+    project = standing.contents if options.trust or standing.trusted else None
+    return load_settings(options, home=home, environ=environ, root=root, project=project)
 
 
 def offline_authorizer(options: Options, environ: Mapping[str, str]) -> Authorizer:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kcode.config.home import Home
+from kcode.config.items import find_items
 from kcode.config.trust import Trust
 from kcode.config.writer import add_rule
 from kcode.types.errors import ConfigError
@@ -33,8 +34,9 @@ class Remembered:
             _ignore(path.parent)
             for rule in rules:
                 add_rule(path, "allow", rule)
-            # All of it was trusted before, and what is new was written here.
-            trust.accept(self._root, trust.standing(self._root, self._cwd).items)
+            # This file was trusted before, and what is new was written here; of the others nothing is known now.
+            name = str(path.relative_to(self._root))
+            trust.accept(self._root, [item for item in find_items(self._root) if item.path == name])
         except (ConfigError, OSError) as error:
             return f"These rules hold for this session; they could not be stored: {error}"
         return ""

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -27,7 +28,7 @@ from kcode.config.connection import missing_text
 from kcode.config.home import Home, find_home
 from kcode.config.layers import Loaded, load_settings, project_root
 from kcode.config.options import Options
-from kcode.config.trust import Trust
+from kcode.config.trust import Standing, Trust
 from kcode.context.memory import Places
 from kcode.context.window import ContextWindow
 from kcode.engine.agent import Agent, AgentSpec
@@ -50,7 +51,7 @@ from kcode.types.model import Model
 from kcode.types.state import State
 from kcode.types.tool import AnyTool, Tool
 
-Host: TypeAlias = Callable[[LocalEnvironment, Loaded], Environment]
+Host: TypeAlias = Callable[[LocalEnvironment], Environment]
 
 SMALL_WINDOW = 32_768
 """Tokens; in a window up to this size only the core tools are offered."""
@@ -120,11 +121,12 @@ class _Opening:
     async def _steps(self) -> Conversation:
         options = self._options
         root = project_root(options.cwd, self._home)
-        trusted = self._trusted(root)
-        loaded = load_settings(options, home=self._home, environ=self._environ, root=root, trusted=trusted)
+        standing = self._standing(root)
+        project = standing.contents if standing.trusted else None
+        loaded = load_settings(options, home=self._home, environ=self._environ, root=root, project=project)
         self._notices += [*loaded.warnings, *([self._home.problem] if self._home.problem else [])]
         confinement = Confinement(loaded.settings.sandbox, self._environ, self._home.user, self._home.path)
-        plain = self._environment or self._local(loaded, confinement, trusted=trusted)
+        plain = self._environment or self._local(loaded, confinement, trusted=standing.trusted)
         if self._environment is not None:
             confinement.unfit("commands do not run on this machine")
         self._notices += await confinement.begin()
@@ -151,7 +153,7 @@ class _Opening:
         models = self._models(connection, loaded, recorder)
         model = self._model or await self._open(models, opened.state, recorder)
         meter = Meter(recorder.spent, self._frontend.ask, deadline=self._deadline)
-        desk = MemoryDesk(self._places(root, trusted=trusted), self._home, root)
+        desk = MemoryDesk(self._places(standing), self._home, root)
         folder = self._home.path / "spill" / f"session-{recorder.log.id}" if self._home.path else None
         contexts = Contexts(
             limits_of(loaded.settings),
@@ -192,18 +194,25 @@ class _Opening:
             clean_in_background(self._home.path, KeepFor(days), keep=opened.log.path)
         return Conversation(parts, agent)
 
-    def _trusted(self, root: Path) -> bool:
-        """A folder that holds nothing that would count needs no trust."""
-        standing = Trust(self._home).standing(root, self._options.cwd)
-        if standing.trusted or self._options.trust:
-            return True
-        if not self._options.interactive:
-            names = ", ".join(item.path for item in standing.changed[:4])
+    def _standing(self, root: Path) -> Standing:
+        """How the folder stands as it is read now; one that holds nothing that would count needs no trust."""
+        options = self._options
+        accepted = None if options.accepted is None else {str(root.resolve()): options.accepted}
+        standing = Trust(self._home, accepted).standing(root, options.cwd)
+        if options.trust:
+            return replace(standing, trusted=True, known=True)
+        names = ", ".join(item.path for item in standing.changed[:4])
+        are = "are" if len(standing.changed) > 1 else "is"
+        if standing.changed and options.accepted is not None:
             self._notices.append(
-                f"This folder is not trusted: {names} {'are' if len(standing.changed) > 1 else 'is'} ignored. "
-                "Use --trust if these files are yours."
+                f"{names} {are} not as you were shown: this folder's own settings and instructions are left out. "
+                "Look at it, and start kcode again."
             )
-        return False
+        elif standing.changed and not options.interactive:
+            self._notices.append(
+                f"This folder is not trusted: {names} {are} ignored. Use --trust if these files are yours."
+            )
+        return standing
 
     async def _connection(self, loaded: Loaded) -> Connection:
         if self._model is not None:
@@ -227,11 +236,12 @@ class _Opening:
             variables=loaded.settings.env,
             hidden=lambda path: self._rules is not None and self._rules.hides(path),
         )
+        local.trusted = trusted
         local.processes.fencing = confinement
         confinement.folders = local.folders
         if self._host is None:
             return local
-        return self._host(local, loaded)
+        return self._host(local)
 
     def _rewinding(
         self, loaded: Loaded, environment: Environment, recorder: Recorder, authorizer: Authorizer
@@ -314,9 +324,11 @@ class _Opening:
         )
         return lambda state: Agent(spec, state=state)
 
-    def _places(self, root: Path, *, trusted: bool) -> Places:
-        deep = self._options.trust or Trust(self._home).standing(root, self._options.cwd).known
-        return Places(self._options.cwd, self._home.path, self._home.user, trusted, deep=trusted and deep)
+    def _places(self, standing: Standing) -> Places:
+        trusted = standing.trusted
+        return Places(
+            self._options.cwd, self._home.path, self._home.user, trusted, deep=trusted and standing.known
+        )
 
 
 def _tools(authorizer: Authorizer, wanted: Collection[str] | None, window: int) -> Mapping[str, AnyTool]:

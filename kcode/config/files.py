@@ -35,9 +35,7 @@ def read_bytes(path: Path, limit: int = LARGEST) -> bytes | None:
             what = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe or a device"
             raise ConfigError(f"{path}: this is {what}; a file is expected. Remove or rename it.")
         if found.st_size > limit:
-            raise ConfigError(
-                f"{path}: larger than {limit // 1024} KiB; it cannot be meant. Remove or shorten it."
-            )
+            raise ConfigError(_too_large(path, limit))
         return _read(descriptor, path, limit)
     finally:
         os.close(descriptor)
@@ -53,10 +51,12 @@ def _read(descriptor: int, path: Path, limit: int) -> bytes:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({_why(error)}).") from error
     if not left:
-        raise ConfigError(
-            f"{path}: larger than {limit // 1024} KiB; it cannot be meant. Remove or shorten it."
-        )
+        raise ConfigError(_too_large(path, limit))
     return b"".join(pieces)
+
+
+def _too_large(name: object, limit: int) -> str:
+    return f"{name}: larger than {limit // 1024} KiB; it cannot be meant. Remove or shorten it."
 
 
 def _why(error: OSError) -> str:
@@ -72,14 +72,19 @@ def read_object(path: Path) -> tuple[dict[str, Any], str] | None:
         ConfigError: there is no such object in it; the text names file, line and column.
     """
     data = read_bytes(path)
-    if data is None:
-        return None
+    return None if data is None else object_in(data, str(path))
+
+
+def object_in(data: bytes, name: str) -> tuple[dict[str, Any], str]:
+    """Return the JSON object in a file's content and its text; `name` says where it came from. See `read_object`."""
+    if len(data) > LARGEST:
+        raise ConfigError(_too_large(name, LARGEST))
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}:{line}: not UTF-8 text. Save the file as UTF-8.") from error
-    return parse_object(text, str(path)), text
+        raise ConfigError(f"{name}:{line}: not UTF-8 text. Save the file as UTF-8.") from error
+    return parse_object(text, name), text
 
 
 def parse_object(text: str, name: str) -> dict[str, Any]:

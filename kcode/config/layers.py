@@ -1,11 +1,11 @@
 """Settings from all their places, the later ones winning, each value with its source."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
-from kcode.config.files import parse_object, read_object
+from kcode.config.files import object_in, parse_object, read_object
 from kcode.config.home import Home
 from kcode.config.options import Options
 from kcode.config.positions import locate
@@ -14,6 +14,8 @@ from kcode.config.schema import Settings, check, names, nearest, strangers
 from kcode.types.errors import ConfigError
 
 Behaviour: TypeAlias = Literal["allow", "ask", "deny"]
+Contents: TypeAlias = Mapping[str, bytes | ConfigError]
+"""Files as they were read, by path; or why they could not be."""
 
 _DEEP = {"permissions", "env", "headers", "sandbox", "hooks"}
 """Objects whose members are set one by one; others are replaced as a whole."""
@@ -133,7 +135,7 @@ class _Merge:
 
 
 def load_settings(
-    options: Options, *, home: Home, environ: Mapping[str, str], root: Path, trusted: bool
+    options: Options, *, home: Home, environ: Mapping[str, str], root: Path, project: Contents | None
 ) -> Loaded:
     """Read and merge every place: user, project, local, --settings, KCODE_* variables, flags.
 
@@ -142,15 +144,15 @@ def load_settings(
         home: kcode's own folder.
         environ: the environment.
         root: the project's folder, see `project_root`.
-        trusted: whether the project's files count.
+        project: the project's files as they were trusted, by path; None where they do not count.
 
     Raises:
         ConfigError: one of them cannot be used; the text names file, line and column. Nothing is written.
     """
     warnings: list[str] = []
     layers = [*_user_layers(home, warnings)]
-    if trusted:
-        layers += _project_layers(root, home, warnings)
+    if project is not None:
+        layers += _project_layers(root, home, project, warnings)
     if options.settings is not None:
         layers.append(_given(options))
     layers += _environment_layer(environ, warnings)
@@ -195,42 +197,55 @@ def _user_layers(home: Home, warnings: list[str]) -> list[Layer]:
     layers: list[Layer] = []
     if home.user is not None:
         path = home.user / ".claude" / "settings.json"
-        layers += _claude_layer("user", path, home.shown(path), None, warnings)
+        layers += _claude_layer(_Source("user", path, home.shown(path)), warnings)
     if home.path is not None:
         path = home.path / "settings.json"
-        layers += _own_layer("user", path, home.shown(path), None)
+        layers += _own_layer(_Source("user", path, home.shown(path)))
     return layers
 
 
-def _project_layers(root: Path, home: Home, warnings: list[str]) -> list[Layer]:
+def _project_layers(root: Path, home: Home, contents: Contents, warnings: list[str]) -> list[Layer]:
     layers: list[Layer] = []
     for kind, path in project_files(root, home):
         name = str(path.relative_to(root))
-        if path.parent.name == ".claude":
-            layers += _claude_layer(kind, path, name, root, warnings)
-        else:
-            layers += _own_layer(kind, path, name, root)
+        if name not in contents:
+            continue
+        source = _Source(kind, path, name, root, contents[name])
+        layers += _claude_layer(source, warnings) if path.parent.name == ".claude" else _own_layer(source)
     return layers
 
 
-def _own_layer(kind: Kind, path: Path, name: str, project: Path | None) -> list[Layer]:
-    try:
-        found = read_object(path)
-    except ConfigError as error:
-        raise ConfigError(str(error).replace(str(path), name, 1)) from error
-    return [Layer(kind, name, found[0], found[1], project)] if found else []
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A settings file; `content` is what it held when it was looked at, None for one that is read now."""
+
+    kind: Kind
+    path: Path
+    name: str
+    project: Path | None = None
+    content: bytes | ConfigError | None = None
+
+    def read(self) -> tuple[dict[str, Any], str] | None:
+        if isinstance(self.content, bytes):
+            return object_in(self.content, self.name)
+        try:
+            if self.content is not None:
+                raise self.content
+            return read_object(self.path)
+        except ConfigError as error:
+            raise ConfigError(str(error).replace(str(self.path), self.name, 1)) from error
 
 
-def _claude_layer(
-    kind: Kind, path: Path, name: str, project: Path | None, warnings: list[str]
-) -> list[Layer]:
+def _own_layer(source: _Source) -> list[Layer]:
+    found = source.read()
+    return [Layer(source.kind, source.name, found[0], found[1], source.project)] if found else []
+
+
+def _claude_layer(source: _Source, warnings: list[str]) -> list[Layer]:
     try:
-        layers = _own_layer(kind, path, name, project)
-        kept = [
-            Layer(kind, name, from_claude(layer.data), layer.text, project, foreign=True) for layer in layers
-        ]
+        kept = [replace(layer, data=from_claude(layer.data), foreign=True) for layer in _own_layer(source)]
         for layer in kept:
-            check(layer.data, layer.text, name)
+            check(layer.data, layer.text, source.name)
     except ConfigError as error:
         # The file is another program's: it must not keep kcode from starting.
         warnings.append(f"{error} The file is left out.")

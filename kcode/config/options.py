@@ -1,5 +1,6 @@
 """What the command line asked for, parsed and checked for shape."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -37,6 +38,8 @@ class Options:
     session_id: str | None = None
     persist: bool = True
     trust: bool = False
+    accepted: Mapping[str, str] | None = None
+    """What the person has just accepted of the folder's own files: hashes by path. Another content does not count."""
     verbose: bool = False
     interactive: bool = False
     output_format: OutputFormat = "text"

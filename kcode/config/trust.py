@@ -4,53 +4,16 @@ Trust is given to a folder as it is now: its real path, and the content of every
 one of these files changes, it is asked about again.
 """
 
-import hashlib
 import json
-import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, cast
 
-from kcode.config.files import parse_object, read_bytes, read_object, replace_file
+from kcode.config.files import read_object, replace_file
 from kcode.config.home import Home
+from kcode.config.items import Item, find_items
 from kcode.types.errors import ConfigError
-
-ItemKind: TypeAlias = Literal["settings", "servers", "instructions", "skill", "command", "agent", "rule"]
-
-_FILES: Mapping[str, ItemKind] = {
-    ".kcode/settings.json": "settings",
-    ".kcode/settings.local.json": "settings",
-    ".claude/settings.json": "settings",
-    ".claude/settings.local.json": "settings",
-    ".mcp.json": "servers",
-    ".kcode/mcp.json": "servers",
-    ".kcode/AGENTS.md": "instructions",
-    ".claude/CLAUDE.md": "instructions",
-}
-_INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md", "CLAUDE.local.md")
-_FOLDERS: Mapping[str, ItemKind] = {
-    "skills": "skill",
-    "commands": "command",
-    "agents": "agent",
-    "rules": "rule",
-}
-_LARGEST = 4 << 20
-_MOST_ITEMS = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A file that would count once its folder is trusted.
-
-    `path` is relative to the folder; `details` says in words what it would do: each command that it would run,
-    how many rules it would add.
-    """
-
-    path: str
-    kind: ItemKind
-    sha256: str
-    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,57 +26,32 @@ class Standing:
     known: bool
     """Whether it was trusted before."""
 
+    @property
+    def contents(self) -> Mapping[str, bytes | ConfigError]:
+        """The project's settings files as they were read, by path."""
+        return {item.path: item.data for item in self.items if item.data is not None}
 
-def find_items(root: Path, cwd: Path | None = None, *, skip: Collection[Path] = ()) -> Sequence[Item]:
-    """List what would count once the folder is trusted; runs nothing, follows no folder out of it.
-
-    Args:
-        root: the project's folder.
-        cwd: where kcode works; instruction files from there up to the repository count too.
-        skip: folders that are the person's own, not the project's.
-    """
-    own = [folder for folder in (".kcode", ".claude") if (root / folder).resolve() in skip]
-    places = dict(_FILES)
-    for name in [name for name in places if name.split("/")[0] in own]:
-        del places[name]
-    for folder in _instruction_folders(cwd or root):
-        for name in _INSTRUCTIONS:
-            places[os.path.relpath(folder / name, root)] = "instructions"
-    items = [_item(root, name, kind) for name, kind in places.items() if os.path.lexists(root / name)]
-    for top in sorted({".kcode", ".claude"} - set(own)):
-        for name, kind in _FOLDERS.items():
-            items += _folder_items(root, Path(top) / name, kind)
-    return items
-
-
-def _instruction_folders(cwd: Path) -> Sequence[Path]:
-    """The folder and its parents up to the repository's own; the folder alone outside a repository."""
-    folders = [cwd, *cwd.parents]
-    for position, folder in enumerate(folders):
-        if (folder / ".git").exists():
-            return folders[: position + 1]
-    return [cwd]
-
-
-def _folder_items(root: Path, folder: Path, kind: ItemKind) -> Sequence[Item]:
-    found = [_item(root, str(path.relative_to(root)), kind) for path in _walk(root / folder)]
-    shown, rest = found[:_MOST_ITEMS], found[_MOST_ITEMS:]
-    if rest:
-        digest = hashlib.sha256("".join(item.sha256 for item in rest).encode()).hexdigest()
-        shown.append(Item(str(folder), kind, digest, (f"{len(rest)} more files",)))
-    return shown
+    @property
+    def hashes(self) -> Mapping[str, str]:
+        """What a person who says yes accepts, by path."""
+        return {item.path: item.sha256 for item in self.items}
 
 
 class Trust:
-    """The folders that a person trusts, kept in trust.json; without a place to keep it, for this run only."""
+    """The folders that a person trusts, kept in trust.json; without a place to keep it, for this run only.
 
-    def __init__(self, home: Home) -> None:
+    Args:
+        home: kcode's own folder.
+        accepted: what was accepted in this run, by the folder's real path: hashes by the items' paths.
+    """
+
+    def __init__(self, home: Home, accepted: Mapping[str, Mapping[str, str]] | None = None) -> None:
         self._path = home.path / "trust.json" if home.path else None
         self._writable = home.writable
         own = (home.path, home.user / ".claude" if home.user else None)
         self._own = {folder.resolve() for folder in own if folder}
         self._never = {Path("/"), *([home.user.resolve()] if home.user else [])}
-        self._session: dict[str, Mapping[str, str]] = {}
+        self._session: dict[str, Mapping[str, str]] = dict(accepted or {})
 
     def standing(self, root: Path, cwd: Path | None = None) -> Standing:
         """Say how a folder stands now; `cwd` is where kcode works in it.
@@ -133,11 +71,10 @@ class Trust:
             ConfigError: trust.json cannot be written; the folder is trusted for this run.
         """
         key = str(root.resolve())
-        hashes = {**(self._accepted(root) or {}), **{item.path: item.sha256 for item in items}}
-        self._session[key] = hashes
+        self._session[key] = {**self._session.get(key, {}), **{item.path: item.sha256 for item in items}}
         if not self._writable or Path(key) in self._never:
             return
-        self._save({**self._stored(), key: hashes})
+        self._save({**self._stored(), key: self._accepted(root) or {}})
 
     def renew(self, root: Path, path: Path, before: Mapping[str, str]) -> None:
         """Keep trusting a folder though kcode itself has just written one of its files.
@@ -160,9 +97,9 @@ class Trust:
 
     def _accepted(self, root: Path) -> Mapping[str, str] | None:
         key = str(root.resolve())
-        if key in self._session:
-            return self._session[key]
-        return None if Path(key) in self._never else self._stored().get(key)
+        stored = None if Path(key) in self._never else self._stored().get(key)
+        session = self._session.get(key)
+        return stored if session is None else {**(stored or {}), **session}
 
     def _stored(self) -> dict[str, Mapping[str, str]]:
         if self._path is None:
@@ -186,92 +123,3 @@ class Trust:
             replace_file(self._path, text.encode(), mode=0o600)
         except OSError as error:
             raise ConfigError(f"{self._path}: cannot be written ({error.strerror}).") from error
-
-
-def hashes(root: Path) -> Mapping[str, str]:
-    """The SHA-256 of everything in a folder that would count, by path."""
-    return {item.path: item.sha256 for item in find_items(root)}
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder, followlinks=False):
-        folders.sort()
-        links = [name for name in folders if (Path(place) / name).is_symlink()]
-        yield from (Path(place) / name for name in sorted([*files, *links]))
-
-
-def _item(root: Path, name: str, kind: ItemKind) -> Item:
-    if (root / name).is_symlink() and (root / name).is_dir():
-        target = str((root / name).resolve())
-        return Item(name, kind, hashlib.sha256(target.encode()).hexdigest(), (f"leads to {target}",))
-    try:
-        data = read_bytes(root / name, _LARGEST) or b""
-    except ConfigError as error:
-        # What cannot be read cannot be trusted as it is: its hash is that of the complaint.
-        reason = str(error)
-        return Item(name, kind, hashlib.sha256(reason.encode()).hexdigest(), (f"cannot be read: {reason}",))
-    return Item(name, kind, hashlib.sha256(data).hexdigest(), _details(data, kind))
-
-
-def _details(data: bytes, kind: ItemKind) -> tuple[str, ...]:
-    if kind not in {"settings", "servers"}:
-        return ()
-    try:
-        found = parse_object(data.decode("utf-8-sig"), "")
-    except (ConfigError, UnicodeDecodeError):
-        return ("cannot be read as JSON",)
-    return tuple(_servers(found) if kind == "servers" else _settings(found))
-
-
-def _settings(data: Mapping[str, Any]) -> Iterator[str]:
-    permissions = data.get("permissions")
-    if isinstance(permissions, dict):
-        if mode := cast("dict[str, Any]", permissions).get("defaultMode"):
-            yield f"permission mode: {mode}"
-        for behaviour in ("allow", "ask", "deny"):
-            rules = cast("dict[str, Any]", permissions).get(behaviour)
-            if isinstance(rules, list) and rules:
-                yield f"{behaviour}: {', '.join(map(str, cast('list[Any]', rules)))}"
-        folders = cast("dict[str, Any]", permissions).get("additionalDirectories")
-        if isinstance(folders, list) and folders:
-            yield f"also works in: {', '.join(map(str, cast('list[Any]', folders)))}"
-    if isinstance(data.get("env"), dict):
-        variables = cast("dict[str, Any]", data["env"])
-        yield f"sets for every command: {', '.join(f'{name}={value}' for name, value in variables.items())}"
-    yield from (f"{event} hook runs: {command}" for event, command in _hooks(data.get("hooks")))
-    status = data.get("statusLine")
-    if isinstance(status, dict):
-        yield f"status line runs: {cast('dict[str, Any]', status).get('command', '')}"
-
-
-def _hooks(hooks: object) -> Iterator[tuple[str, str]]:
-    if not isinstance(hooks, dict):
-        return
-    for event, matchers in cast("dict[str, Any]", hooks).items():
-        for matcher in _dicts(matchers):
-            for hook in _dicts(matcher.get("hooks")):
-                yield event, str(hook.get("command") or hook.get("url") or hook)
-
-
-def _servers(data: Mapping[str, Any]) -> Iterator[str]:
-    servers = data.get("mcpServers")
-    if not isinstance(servers, dict):
-        return
-    for name, server in cast("dict[str, Any]", servers).items():
-        if not isinstance(server, dict):
-            continue
-        entry = cast("dict[str, Any]", server)
-        if "url" in entry:
-            yield f"server {name} at {entry['url']}"
-        else:
-            arguments = entry.get("args")
-            words = [
-                entry.get("command", ""),
-                *(cast("list[Any]", arguments) if isinstance(arguments, list) else []),
-            ]
-            yield f"server {name} runs: {' '.join(map(str, words))}"
-
-
-def _dicts(value: object) -> Iterator[Mapping[str, Any]]:
-    if isinstance(value, list):
-        yield from (cast("dict[str, Any]", v) for v in cast("list[Any]", value) if isinstance(v, dict))

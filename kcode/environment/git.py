@@ -5,6 +5,7 @@ switched off: GitPython's own way to run git would start them. What a repository
 """
 
 import asyncio
+import contextlib
 import os
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from kcode.environment.repository import Repository, discover
 from kcode.process import git as hardening
+from kcode.process import git_commands
 from kcode.process.environ import clean_environment
 from kcode.process.spawn import Finished, run
 from kcode.screen.names import escape_name
@@ -21,6 +23,7 @@ from kcode.types.errors import ToolError
 STATUS_SECONDS = 0.19
 LIMIT = 2_000_000
 """Bytes of git's output that are taken."""
+_QUERY_SECONDS = 10.0
 
 _ELSEWHERE = re.compile(
     r"GIT_(DIR|WORK_TREE|INDEX_FILE|COMMON_DIR|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|NAMESPACE|PREFIX"
@@ -92,7 +95,7 @@ class LocalGit:
         env = {k: v for k, v in clean_environment(os.environ).items() if not _ELSEWHERE.fullmatch(k)}
         # To look must not lock what somebody else works on.
         env |= {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"}
-        env = hardening.environment(env, drivers)
+        env = hardening.environment(env, drivers.items())
         try:
             return await run(argv, cwd=self._root, env=env, seconds=seconds, limit=LIMIT)
         except FileNotFoundError as error:
@@ -121,6 +124,24 @@ class LocalGit:
                 "wait a little, then ask the user before removing it."
             )
         return ""
+
+
+async def untrusted_variables(cwd: Path, env: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables under which git that a command starts runs nothing that the repository in `cwd` names.
+
+    Args:
+        cwd: where the command will run, in a folder that nobody trusts.
+        env: the command's environment.
+    """
+    listing = ""
+    # Reading settings runs nothing, but a folder that looks like a repository may be none of the person's.
+    argv = ["git", "-c", "safe.bareRepository=explicit", *git_commands.QUERY]
+    with contextlib.suppress(OSError, ValueError):
+        done = await run(argv, cwd=cwd, env=env, seconds=_QUERY_SECONDS, limit=LIMIT)
+        if done.status == 0 and not done.cut and not done.timed_out:
+            listing = os.fsdecode(done.stdout)
+    hardened = hardening.environment(env, git_commands.settings(listing))
+    return {name: value for name, value in hardened.items() if env.get(name) != value}
 
 
 def read_head(folder: Path) -> str | None:

@@ -2,9 +2,10 @@
 
 import hashlib
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+from kcode.process.git_names import programs
 
 _FILES = (
     *(".kcode/settings.json", ".kcode/settings.local.json", ".kcode/mcp.json", ".mcp.json", ".envrc"),
@@ -13,16 +14,6 @@ _FILES = (
 _FOLDERS = (".kcode/hooks", ".kcode/commands", ".kcode/skills", ".kcode/agents", ".husky")
 _LARGEST = 1 << 20
 _MOST = 500
-_SECTION = re.compile(r"\[\s*([A-Za-z0-9.-]+)(?:\s+\"((?:[^\"\\]|\\.)*)\")?\s*\]")
-_HARMLESS = re.compile(
-    r"branch\..*|user\.(name|email|signingkey)|remote\.[^.]*\.?.*\.(url|pushurl|fetch|tagopt|prune|skipfetchall|mirror)"
-    r"|core\.(bare|filemode|logallrefupdates|repositoryformatversion|ignorecase|precomposeunicode|symlinks"
-    r"|autocrlf|eol|safecrlf|quotepath|longpaths|sparsecheckout.*)"
-    r"|(pull|push|fetch|rebase|merge|init|color|advice|gc|maintenance|lfs|index|status|log|tag|commit|format)"
-    r"\.[a-z]*(default|rebase|prune|ff|auto|autosetup.*|defaultbranch|ui|repositoryformatversion|stat|date)"
-    r"|submodule\..*\.(url|active)|extensions\.(worktreeconfig|partialclone|objectformat)",
-    re.IGNORECASE,
-)
 
 
 def look(folders: Sequence[Path]) -> Mapping[str, str]:
@@ -79,26 +70,7 @@ def _digest(path: Path) -> str | None:
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     if path.name in {"config", "config.worktree"}:
-        data = _programs(data.decode(errors="surrogateescape")).encode(errors="surrogateescape")
+        data = "\n".join(programs(os.fsdecode(data))).encode(errors="surrogateescape")
     elif path.parent.name == "hooks":
         data += b"x" if os.access(path, os.X_OK) else b""
     return hashlib.sha256(data).hexdigest()
-
-
-def _programs(text: str) -> str:
-    """Leave of git's configuration what is not known to be harmless."""
-    section = ""
-    kept: list[str] = []
-    for line in text.splitlines():
-        bare = line.strip()
-        if not bare or bare[0] in "#;":
-            continue
-        match = _SECTION.match(bare)
-        if match:
-            section = ".".join(part for part in match.groups() if part)
-            bare = bare[match.end() :].strip()
-        key = re.split(r"[\s=]", bare, maxsplit=1)[0]
-        # A line that goes on below could hide anything.
-        if bare and (bare.endswith("\\") or not _HARMLESS.fullmatch(f"{section}.{key}")):
-            kept.append(f"{section}: {bare}")
-    return "\n".join(kept)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kcode.environment.files import LocalFiles
 from kcode.environment.found import holds_secrets
-from kcode.environment.git import LocalGit, read_head
+from kcode.environment.git import LocalGit, read_head, untrusted_variables
 from kcode.environment.mounts import Mounts
 from kcode.environment.paths import resolve_path, stands
 from kcode.environment.processes import LocalProcesses
@@ -56,6 +56,8 @@ class LocalEnvironment:
         self._environ = os.environ if environ is None else environ
         self._pass_env = tuple(pass_env)
         self._variables = variables or {}
+        self.trusted = True
+        """Whether git that commands start may run what the repository in the folder names."""
         self._processes: LocalProcesses | None = None
         self._mounts = Mounts()
         self._files = LocalFiles(self._mounts)
@@ -89,6 +91,7 @@ class LocalEnvironment:
                 pass_env=(*self._pass_env, *self._variables),
                 scratch=self._home / "spill" if self._home else None,
             )
+            self._processes.more = self.more_variables
         return self._processes
 
     @property
@@ -126,6 +129,10 @@ class LocalEnvironment:
             return resolve_path(text, self._root, self._more, must_exist=must_exist)
         # Looking for what may be meant can take a quarter of a second.
         return await asyncio.to_thread(resolve_path, text, self._root, self._more, must_exist=must_exist)
+
+    async def more_variables(self, cwd: Path, env: Mapping[str, str]) -> Mapping[str, str]:
+        """Variables for one command beside those of `env`, which it would have without."""
+        return {} if self.trusted else await untrusted_variables(cwd, env)
 
     async def close(self) -> None:
         """End what still runs."""

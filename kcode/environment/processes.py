@@ -3,10 +3,9 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from kcode.environment.fence import Confined
 from kcode.process.environ import clean_environment
@@ -14,7 +13,7 @@ from kcode.process.job import Job
 from kcode.process.limits import Limits, process_limit
 from kcode.process.output import LIMIT, Output
 from kcode.process.scratch import OUTPUT, Scratch
-from kcode.process.shell import MAX_ARGUMENT, State, command_line, find_shell, read_state, taint
+from kcode.process.shell import MAX_ARGUMENT, Left, State, command_line, find_shell, taint
 from kcode.process.tree import lives
 from kcode.screen.sanitise import Sanitiser, sanitise
 from kcode.types.environment import BackgroundOutput, CommandResult, OnOutput
@@ -31,6 +30,9 @@ class Fencing(Protocol):
         """Given a command, the arguments that run it, where, and a private folder: how it is run, fenced or not."""
         ...
 
+
+MoreVariables: TypeAlias = Callable[[Path, Mapping[str, str]], Awaitable[Mapping[str, str]]]
+"""Given where a command is to run and its environment: variables for this one command."""
 
 _CANCEL_WAIT = 0.3
 """Seconds that cancelling waits for a command's end; what takes longer ends behind it."""
@@ -69,6 +71,8 @@ class LocalProcesses:
         """
         self.fencing: Fencing | None = None
         """Puts a fence around commands; None for none."""
+        self.more: MoreVariables | None = None
+        """Asked before each command for variables that it gets beside the others."""
         self._root = root
         self._folders = folders or (lambda: (root,))
         self._base = clean_environment(os.environ if env is None else env, pass_env)
@@ -126,7 +130,8 @@ class LocalProcesses:
         notes: list[str] = []
         if not self._cwd.is_dir():
             notes.append(self._to_root("no longer exists"))
-        job, left = self._start(command, None if background else on_output)
+        more: Mapping[str, str] = {} if self.more is None else await self.more(self._cwd, self._env)
+        job, left = self._start(command, None if background else on_output, more)
         if background:
             self._to_background(job)
             return CommandResult(None, "", job.cwd, background=job.id)
@@ -207,7 +212,7 @@ class LocalProcesses:
             self._scratch.close()
             self._scratch = None
 
-    def _start(self, command: str, on_output: OnOutput | None) -> tuple[Job, "_Left"]:
+    def _start(self, command: str, on_output: OnOutput | None, more: Mapping[str, str]) -> tuple[Job, Left]:
         self._count += 1
         id_ = f"bash_{self._count}"
         folder = self._folder()
@@ -230,18 +235,19 @@ class LocalProcesses:
         how = (
             Confined(argv) if self.fencing is None else self.fencing.confine(command, argv, self._cwd, folder)
         )
+        given = {**more, **how.env}
         job = Job(
             id_,
             command,
             argv=how.argv,
             cwd=self._cwd,
-            env={**self._env, **how.env},
+            env={**self._env, **given},
             spill=folder / f"{id_}{OUTPUT}",
             limit=self._output_limit,
             on_bytes=show if on_output is not None else None,
             enter=how.enter,
         )
-        return job, _Left(state, how.env)
+        return job, Left(state, given)
 
     def _folder(self) -> Path:
         if self._scratch is None or not self._scratch.path.is_dir():
@@ -345,22 +351,6 @@ class LocalProcesses:
             notes=(*notes, *problem),
             background=background,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Left:
-    """What a shell leaves behind in a file; `fenced` are the variables that the fence had set."""
-
-    file: Path
-    fenced: Mapping[str, str]
-
-    def read(self, before: Mapping[str, str]) -> State | None:
-        state = read_state(self.file, before)
-        own = {name for name, value in self.fenced.items() if state and state.env.get(name) == value}
-        if state is None or not own:
-            return state
-        kept = {name: value for name, value in state.env.items() if name not in own}
-        return State(kept | {name: before[name] for name in own & before.keys()}, state.cwd)
 
 
 def _shown(output: Output) -> str:

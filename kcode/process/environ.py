@@ -41,7 +41,7 @@ _TOKEN = re.compile(
     re.ASCII,
 )
 """Values that are a secret whatever they are called."""
-_GIT_CONFIG = re.compile(r"GIT_CONFIG_(?:COUNT|(?:KEY|VALUE)_\d+)")
+GIT_CONFIG = re.compile(r"GIT_CONFIG_(?:COUNT|(?:KEY|VALUE)_\d+)")
 """Settings handed to git; all of them or none, for git refuses to run with a part."""
 _GIT_SECRET = re.compile(r"extraheader|\.password|\.cookiefile|sslkey", re.IGNORECASE)
 _PROXY = re.compile(r"_proxy$", re.IGNORECASE)
@@ -82,7 +82,7 @@ def classify(name: str) -> Verdict:
     upper = name.upper()
     if upper in _ON_REQUEST:
         return "ask-config"
-    if _GIT_CONFIG.fullmatch(upper):
+    if GIT_CONFIG.fullmatch(upper):
         return "keep"
     words = _WORD.findall(upper)
     if (
@@ -121,7 +121,7 @@ def clean_environment(source: Mapping[str, str], pass_env: Collection[str] = ())
     for name, value in source.items():
         if name in _DROPPED or is_own(name):
             continue
-        if secret_in_git and _GIT_CONFIG.fullmatch(name) and name not in pass_env:
+        if secret_in_git and GIT_CONFIG.fullmatch(name) and name not in pass_env:
             continue
         if name in pass_env or (classify(name) == "keep" and not holds_secret(name, value)):
             kept[name] = value

@@ -5,7 +5,7 @@ clone can deliver such a repository in a sub-folder. Whoever runs git for kcode 
 the configuration itself runs nothing, so the names of filters can be asked for first.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 SETTINGS: Mapping[str, str] = {
     "core.fsmonitor": "false",
@@ -37,6 +37,9 @@ SETTINGS: Mapping[str, str] = {
     "safe.bareRepository": "explicit",
 }
 """Configuration that stands above the repository's own."""
+
+VARIABLES: Mapping[str, str] = {"GIT_PROXY_COMMAND": ""}
+"""What cannot be said by a setting: of several `core.gitProxy` the first one wins, which is the repository's."""
 
 DRIVERS_QUERY = ("config", "--name-only", "--get-regexp", r"^(filter|merge)\.")
 """Arguments for git that list the settings of filters and merge drivers; their output goes to `driver_settings`."""
@@ -96,17 +99,18 @@ def command(
     return argv
 
 
-def environment(env: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
+def environment(env: Mapping[str, str], settings: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return `env` with settings in git's own variables, where they stand above the repository's.
 
     Args:
         env: the environment so far; settings that it already hands to git are kept before these.
-        settings: from `driver_settings`; with `SETTINGS` too, for a program that will run git itself.
+        settings: names and values, in this order; a list in git's sense is a name that comes several times.
     """
     count = env.get("GIT_CONFIG_COUNT", "0")
     first = int(count) if count.isdecimal() else 0
-    more = {"GIT_CONFIG_COUNT": str(first + len(settings))}
-    for number, (key, value) in enumerate(settings.items(), start=first):
-        more[f"GIT_CONFIG_KEY_{number}"] = key
-        more[f"GIT_CONFIG_VALUE_{number}"] = value
-    return {**env, **more}
+    more: dict[str, str] = {}
+    for key, value in settings:
+        more[f"GIT_CONFIG_KEY_{first}"] = key
+        more[f"GIT_CONFIG_VALUE_{first}"] = value
+        first += 1
+    return {**VARIABLES, **env, **more, "GIT_CONFIG_COUNT": str(first)}

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from kcode.process.environ import MARK
+from kcode.process.environ import GIT_CONFIG, MARK
 from kcode.process.programs import find_program
 
 MAX_ARGUMENT = 100_000
@@ -134,6 +134,28 @@ def read_state(file: Path, before: Mapping[str, str]) -> State | None:
     env.update((name, value) for name, value in variables.items() if name not in _NOT_CARRIED)
     folder = Path(os.fsdecode(cwd.removesuffix(b"\n")))
     return State(env, folder if cwd and folder.is_dir() else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a shell leaves behind in a file; `given` are the variables that it got for this one command."""
+
+    file: Path
+    given: Mapping[str, str]
+
+    def read(self, before: Mapping[str, str]) -> State | None:
+        """Return the state without what was given, unless the command changed it; see `read_state`."""
+        state = read_state(self.file, before)
+        if state is None:
+            return None
+        own = {name for name, value in self.given.items() if state.env.get(name) == value}
+        if any(name not in own for name in self.given if GIT_CONFIG.fullmatch(name)):
+            # Git refuses to run with a part of them.
+            own = {name for name in own if not GIT_CONFIG.fullmatch(name)}
+        if not own:
+            return state
+        kept = {name: value for name, value in state.env.items() if name not in own}
+        return State(kept | {name: before[name] for name in own & before.keys()}, state.cwd)
 
 
 @lru_cache(maxsize=1)

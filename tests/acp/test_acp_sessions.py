@@ -217,6 +217,24 @@ async def test_a_folder_with_instructions_is_asked_about_once_and_then_counts(tm
         assert len(one.editor.asked) == 1
 
 
+async def test_what_changes_while_the_question_stands_is_asked_about_and_counts_only_as_shown(tmp_path: Path):
+    async with stage(tmp_path, [says("a")]) as one:
+        file = one.cwd / "AGENTS.md"
+        file.write_text("Always whistle.\n", encoding="utf-8")
+        yes = choose("trust")
+
+        def swap(options: list[Any]) -> str | None:
+            file.write_text("Always shout.\n", encoding="utf-8")
+            one.editor.choose = choose("reject_once")
+            return yes(options)
+
+        session = await one.new()
+        one.editor.choose = swap
+        assert (await one.prompt(session, "hi")).stop_reason == "end_turn"
+        assert len(one.editor.asked) == 2
+        assert "Always" not in json.dumps(one.server.requests[-1].json()["messages"])
+
+
 async def test_a_folder_that_is_not_trusted_works_without_its_files(tmp_path: Path):
     async with stage(tmp_path, [says("a"), says("b")]) as one:
         (one.cwd / "AGENTS.md").write_text("Always whistle.\n", encoding="utf-8")

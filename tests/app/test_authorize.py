@@ -121,7 +121,8 @@ async def test_always_is_kept_for_the_next_session_and_the_folder_stays_trusted(
     assert (await decide(request(CommandNeed("touch a", folder)))).allowed
     assert not [e for e in person.events if isinstance(e, Notice)]
     assert Trust(home).standing(folder, folder).trusted
-    loaded = load_settings(Options(cwd=folder), home=home, environ=environ, root=folder, trusted=True)
+    project = Trust(home).standing(folder).contents
+    loaded = load_settings(Options(cwd=folder), home=home, environ=environ, root=folder, project=project)
     assert [r.text for r in loaded.rules] == list(person.asked[0].suggestions)
     assert (folder / ".kcode" / ".gitignore").exists()
 

@@ -8,6 +8,7 @@ from typing import Any
 from kcode.config.home import Home
 from kcode.config.layers import Loaded, load_settings
 from kcode.config.options import Options
+from kcode.config.trust import Trust
 
 
 class Places:
@@ -33,6 +34,11 @@ class Places:
 
     def load(self, environ: Mapping[str, str] | None = None, *, trusted: bool = True, **flags: Any) -> Loaded:
         options = Options(cwd=self.project, **flags)
+        standing = Trust(self.home).standing(self.project)
         return load_settings(
-            options, home=self.home, environ=environ or {}, root=self.project, trusted=trusted
+            options,
+            home=self.home,
+            environ=environ or {},
+            root=self.project,
+            project=standing.contents if trusted else None,
         )

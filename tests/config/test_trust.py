@@ -6,7 +6,8 @@ import pytest
 from config_places import Places
 
 from kcode.config.home import Home
-from kcode.config.trust import Trust, find_items, hashes
+from kcode.config.items import find_items, hashes
+from kcode.config.trust import Trust
 from kcode.config.writer import add_rule
 
 

@@ -125,6 +125,7 @@ def calls() -> list[Any]:
         call("Glob", pattern="*"),
         call("Bash", command="./evil"),
         call("Bash", command="ls; cat a.txt; uname"),
+        *(call("Bash", command=f"git {name}") for name in ("status", "diff", "log -p", "commit -qam x")),
     ]
 
 
@@ -232,6 +233,7 @@ def sit(terminal: Terminal) -> None:
 PROMPT = json.dumps({"type": "user", "message": {"role": "user", "content": "go"}}) + "\n"
 WAYS: dict[str, Drive] = {
     "once": once("-p", "go"),
+    "rules": once("-p", "go", "--allowed-tools", "Bash(git:*)"),
     "mentions": once("-p", "look at @a.txt and @b.md and @bare"),
     "events": once("--json", "-p", "go"),
     "stream-json": once(
@@ -245,7 +247,7 @@ WAYS: dict[str, Drive] = {
     "acp": over_acp,
     "prompt": at_the_prompt,
 }
-USES_GIT = {"once", "prompt", "acp", "stream-json"}
+USES_GIT = {"once", "rules", "prompt", "acp", "stream-json"}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -264,6 +266,31 @@ async def test_no_program_of_the_folder_runs_before_it_is_trusted(
     assert any(name.endswith("/git") for name in executed) or way not in USES_GIT
     assert [name for name in executed if name.startswith((str(place.folder), ".")) or "/" not in name] == []
     assert not (place.folder / "ran").exists()
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+async def test_git_alone_is_enough_to_be_asked_about(place: Place, tmp_path: Path) -> None:
+    git(place.folder, "init", "-q")
+    git(place.folder, "config", "core.fsmonitor", f"echo ran >> {tmp_path}/ran; false")
+    hook = place.folder / ".git" / "hooks" / "pre-commit"
+    hook.write_text(f"#!/bin/sh\necho ran >> {tmp_path}/ran\n")
+    hook.chmod(0o755)
+    steps = [says("", call("Bash", command="git status; git commit --allow-empty -qm x")), says("done")]
+    place.environ |= dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "a")
+    place.environ |= dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "a@example.org")
+
+    done, _ = await place.ask(steps, "go", "--allowed-tools", "Bash(git:*)")
+    quiet = not (tmp_path / "ran").exists()
+    trusted, _ = await place.ask(steps, "go", "--allowed-tools", "Bash(git:*)", "--trust")
+
+    assert quiet
+    assert "This folder is not trusted: .git/config, .git/hooks/pre-commit are ignored" in done.err
+    assert "not trusted" not in trusted.err
+    assert (tmp_path / "ran").exists()
+    assert len(git(place.folder, "log", "--oneline").splitlines()) == 2
 
 
 async def test_started_as_a_module_nothing_is_imported_from_the_working_folder(place: Place) -> None:

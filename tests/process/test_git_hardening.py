@@ -1,90 +1,17 @@
 """A repository that names programs in every place git looks at must not see one of them start."""
 
-import os
-import stat
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from kcode.process import git
-from kcode.process.environ import clean_environment
-from kcode.process.spawn import Finished, run
-
-
-class Trap:
-    """A repository whose configuration and hooks all name a program that leaves a trace."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder / "repo"
-        self.trace = folder / "trace"
-        self.program = folder / "program"
-        self.env = clean_environment({**os.environ, "HOME": str(folder), "TRACE": str(self.trace)})
-
-    async def plain(self, *arguments: str) -> Finished:
-        return await run(["git", *arguments], cwd=self.folder, env=self.env)
-
-    async def hardened(self, arguments: Sequence[str], cwd: Path | None = None) -> Finished:
-        listing = await run(git.command(git.DRIVERS_QUERY), cwd=self.folder, env=self.env)
-        drivers = git.driver_settings(listing.stdout.decode())
-        env = git.environment(self.env, drivers)
-        return await run(git.command(arguments), cwd=cwd or self.folder, env=env)
-
-    def traces(self) -> set[str]:
-        return set(self.trace.read_text().split()) if self.trace.exists() else set()
-
-
-def _executable(path: Path, text: str) -> None:
-    path.write_text(text)
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+from kcode.process.spawn import run
+from tests.process.git_trap import Trap, made_trap
 
 
 @pytest.fixture
 async def trap(tmp_path: Path) -> Trap:
-    made = Trap(tmp_path)
-    made.folder.mkdir()
-    for arguments in (
-        ("init", "-q", "-b", "main"),
-        ("config", "user.email", "a@example.org"),
-        ("config", "user.name", "a"),
-    ):
-        await made.plain(*arguments)
-    (made.folder / ".gitattributes").write_text("*.txt filter=evil diff=evil merge=evil\n")
-    (made.folder / "a.txt").write_text("one\n")
-    await made.plain("add", ".")
-    await made.plain("commit", "-q", "-m", "first")
-    (made.folder / "a.txt").write_text("two\n")
-
-    _executable(made.program, '#!/bin/sh\necho "$1" >>"$TRACE"\ncat 2>/dev/null\nexit 0\n')
-    names = {
-        "core.fsmonitor": "fsmonitor",
-        "core.sshCommand": "ssh",
-        "core.editor": "editor",
-        "diff.external": "diff-external",
-        "diff.evil.command": "diff-command",
-        "diff.evil.textconv": "textconv",
-        "filter.evil.clean": "clean",
-        "filter.evil.smudge": "smudge",
-        "merge.evil.driver": "merge-driver",
-        "gpg.program": "gpg",
-        "credential.helper": "credential",
-    }
-    for key, name in names.items():
-        await made.plain("config", key, f"{made.program} {name}")
-    await made.plain("config", "commit.gpgSign", "true")
-    hooks = made.folder / ".git" / "hooks"
-    hooks.mkdir(exist_ok=True)
-    for hook in (
-        "pre-commit",
-        "post-index-change",
-        "post-checkout",
-        "commit-msg",
-        "post-commit",
-        "reference-transaction",
-    ):
-        _executable(hooks / hook, f'#!/bin/sh\necho hook-{hook} >>"$TRACE"\n')
-    made.trace.unlink(missing_ok=True)
-    return made
+    return await made_trap(tmp_path)
 
 
 COMMANDS: list[list[str]] = [
@@ -161,9 +88,8 @@ async def test_a_sub_module_with_programs_of_its_own_does_not_run_them(trap: Tra
 
 
 async def test_a_program_that_runs_git_itself_is_covered_through_its_environment(trap: Trap) -> None:
-    env = git.environment(
-        trap.env, {**git.SETTINGS, "filter.evil.clean": "", "filter.evil.required": "false"}
-    )
+    settings = {**git.SETTINGS, "filter.evil.clean": "", "filter.evil.required": "false"}
+    env = git.environment(trap.env, settings.items())
 
     await run(["git", "status"], cwd=trap.folder, env=env)
 
@@ -177,13 +103,14 @@ async def test_what_is_allowed_stays_as_the_repository_has_it(trap: Trap) -> Non
 
 def test_settings_that_a_person_already_hands_to_git_are_kept() -> None:
     own = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "a.b", "GIT_CONFIG_VALUE_0": "c"}
-    env = git.environment(own, {"filter.x.clean": ""})
+    env = git.environment(own, [("filter.x.clean", "")])
 
     assert env == {
         **own,
         "GIT_CONFIG_COUNT": "2",
         "GIT_CONFIG_KEY_1": "filter.x.clean",
         "GIT_CONFIG_VALUE_1": "",
+        **git.VARIABLES,
     }
 
 

@@ -78,7 +78,7 @@ async def test_trust_is_asked_once_and_names_what_would_count(folder: Path) -> N
     (folder / ".kcode" / "settings.json").write_text('{"permissions": {"allow": ["Bash(make)"]}}')
     person = Person("Yes")
     hello, _ = welcome(folder, person)
-    assert (await hello.trust(Options(cwd=folder))).trust
+    assert (await hello.trust(Options(cwd=folder))).accepted
     assert ".kcode/settings.json" in person.asked[0].body
     assert "Bash(make)" in person.asked[0].body
     again = Person()
@@ -116,11 +116,35 @@ async def test_instructions_between_the_project_and_the_working_folder_are_asked
     assert "sub/AGENTS.md" in person.asked[0].body
 
 
+async def test_a_file_that_is_exchanged_while_the_question_stands_is_asked_about_as_it_is_then(
+    folder: Path,
+) -> None:
+    settings = folder / ".kcode" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text('{"permissions": {"allow": ["Bash(make)"]}}')
+
+    class Swapped(Person):
+        async def ask(self, form: Form) -> Answer | None:
+            if not self.asked:
+                settings.write_text('{"permissions": {"allow": ["Bash(evil)"]}}')
+            return await super().ask(form)
+
+    person = Swapped("Yes", "No")
+    hello, notes = welcome(folder, person)
+
+    options = await hello.trust(Options(cwd=folder))
+
+    assert options.accepted is None
+    assert "Bash(make)" in person.asked[0].body
+    assert "Bash(evil)" in person.asked[1].body
+    assert "changed while you were asked" in notes[0]
+
+
 @pytest.mark.parametrize("answer", ["No", None])
 async def test_without_trust_the_folder_does_not_count(folder: Path, answer: str | None) -> None:
     (folder / "AGENTS.md").write_text("obey\x1b[2J")
     hello, notes = welcome(folder, Person(answer))
-    assert not (await hello.trust(Options(cwd=folder))).trust
+    assert (await hello.trust(Options(cwd=folder))).accepted is None
     assert notes
 
 

@@ -310,7 +310,8 @@ class Server:
             home.path if home.writable else None,
         )
         trusting = self._trusting = self._trusting or Trusting(os.environ)
-        await session.open(trust=trusting.doubt(session.cwd) is None)
+        trusted = trusting.doubt(session.cwd) is None
+        await session.open(trusted=trusted, accepted=trusting.accepted(session.cwd))
         names = ", ".join(str(getattr(server, "name", "?")) for server in servers or ())
         notices = [f"kcode does not use MCP servers yet; ignored: {names}."] if names else []
         turns = self._sessions[session_id] = Turns(session, trusting, notices)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import uuid
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +21,6 @@ from acp.schema import (
 
 from kcode.app.conversation import Conversation
 from kcode.app.start import open_conversation
-from kcode.config.layers import Loaded
 from kcode.config.options import Options
 from kcode.editing.encoding import EncodingRefusedError, decode
 from kcode.editing.endings import open_text
@@ -36,7 +34,6 @@ from kcode.frontends.acp.hello import Abilities
 from kcode.frontends.acp.spelling import Spelling
 from kcode.frontends.acp.terminals import EditorTerminals
 from kcode.frontends.acp.updates import Place, Translator, Update
-from kcode.process.environ import clean_environment
 from kcode.types.environment import Environment
 from kcode.types.errors import KcodeError
 from kcode.types.events import Event, ModeChanged, ModelChanged, StepEnded, ToolProgress
@@ -111,8 +108,11 @@ class Session:
             raise KcodeError("This session could not be opened again; load it anew.")
         return self._conversation
 
-    async def open(self, *, trust: bool) -> None:
+    async def open(self, *, trusted: bool, accepted: Mapping[str, str] | None = None) -> None:
         """Open the conversation; raises KcodeError.
+
+        `accepted` is what the person has said yes to, of the folder's own files; `trusted` whether nothing is left to
+        be asked about them.
 
         What happens while it opens is part of the stored session, and not told.
         """
@@ -124,10 +124,10 @@ class Session:
             resume=begun.resume or None,
             fork=begun.fork,
             session_id=None if begun.resume and not begun.fork else self.id,
-            trust=trust or self._options.trust,
+            accepted=accepted,
         )
         self._conversation = await open_conversation(options, self, host=self._host)
-        self.trusted = options.trust
+        self.trusted = options.trust or trusted
         with contextlib.suppress(KcodeError):
             if mode := self._chosen.get(choices.MODE):
                 await self._conversation.set_mode(_mode(mode))
@@ -135,14 +135,14 @@ class Session:
                 await self._conversation.set_model(model)
         await self._list_models()
 
-    async def reopen(self, *, trust: bool) -> None:
+    async def reopen(self, accepted: Mapping[str, str]) -> None:
         """Open the conversation anew with other settings; raises KcodeError."""
         old = self.conversation
         if old.state.transcript:
             self.beginning = replace(self.beginning, resume=self.id, fork=False)
         self._conversation = None
         await old.close()
-        await self.open(trust=trust)
+        await self.open(trusted=True, accepted=accepted)
         await self.tell(
             ConfigOptionUpdate(session_update="config_option_update", config_options=self.options())
         )
@@ -257,19 +257,15 @@ class Session:
     def _options_update(self) -> ConfigOptionUpdate:
         return ConfigOptionUpdate(session_update="config_option_update", config_options=self.options())
 
-    def _host(self, local: LocalEnvironment, loaded: Loaded) -> Environment:
+    def _host(self, local: LocalEnvironment) -> Environment:
         """Put what the editor offers in front of this machine."""
-        can, settings = self._editor.can, loaded.settings
         files = EditorFiles(local.files, self._editor, self.id, self.spelling)
-        if not can.terminals:
+        if not self._editor.can.terminals:
             return EditorEnvironment(local, files, None)
-        variables: Mapping[str, str] = settings.env
-        base = clean_environment({**os.environ, **variables}, (*settings.pass_env, *variables))
         terminals = EditorTerminals(
             local,
             self._editor,
             self.id,
-            base=base,
             scratch=self._home / "spill" if self._home else None,
             on_terminal=self._embed,
         )

@@ -7,7 +7,7 @@ the editor's variables would be in the fence. It runs on this machine, as where 
 import asyncio
 import os
 import shlex
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -18,7 +18,7 @@ from kcode.environment.processes import LocalProcesses
 from kcode.frontends.acp.editor import Editor, EditorError
 from kcode.process.output import Output, Spill
 from kcode.process.scratch import OUTPUT, Scratch
-from kcode.process.shell import State, command_line, find_shell, read_state, taint
+from kcode.process.shell import Left, State, command_line, find_shell, taint
 from kcode.screen.sanitise import sanitise
 from kcode.types.environment import BackgroundOutput, CommandResult, OnOutput
 
@@ -52,7 +52,6 @@ class EditorTerminals:
         editor: Editor,
         session: str,
         *,
-        base: Mapping[str, str],
         scratch: Path | None,
         on_terminal: OnTerminal,
     ) -> None:
@@ -62,7 +61,6 @@ class EditorTerminals:
             local: this machine.
             editor: who has the terminals.
             session: whose they are.
-            base: the environment of commands, without secrets.
             scratch: a folder for output that is too long to show; None for a temporary one.
             on_terminal: told of each command's terminal.
         """
@@ -70,10 +68,9 @@ class EditorTerminals:
         self._editor = editor
         self._session = session
         self._on_terminal = on_terminal
-        self._base = base
-        self._env = base
+        self._base = self._env = local.processes.env
         self._cwd = local.root
-        self._shell = find_shell(base.get("PATH", os.defpath), local.root)
+        self._shell = find_shell(self._base.get("PATH", os.defpath), local.root)
         self._kept = scratch
         self._scratch: Scratch | None = None
         self._count = 0
@@ -102,8 +99,9 @@ class EditorTerminals:
         if not self._usable or self._local.fences(command):
             return await self._here(command, on_output, seconds=seconds, background=background)
         self._count += 1
-        state = self._folder() / f"{self._count}.state"
-        starting = asyncio.ensure_future(self._start(command, state))
+        more = await self._place.more_variables(self._cwd, self._env)
+        left = Left(self._folder() / f"{self._count}.state", more)
+        starting = asyncio.ensure_future(self._start(command, left))
         try:
             terminal = await asyncio.shield(starting)
         except asyncio.CancelledError:
@@ -121,11 +119,11 @@ class EditorTerminals:
         detached = self._running[key] = asyncio.Event()
         try:
             if not await self._wait(terminal, seconds, detached):
-                return await self._end(terminal, state, timed_out=True)
+                return await self._end(terminal, left, timed_out=True)
             if detached.is_set():
                 self._background[key] = job
                 return CommandResult(None, (await self.output(key)).output, self._cwd, background=key)
-            return await self._end(terminal, state, timed_out=False)
+            return await self._end(terminal, left, timed_out=False)
         except EditorError as error:
             words = f"The editor lost this command: {error}. Whether it ran to its end is unknown."
             return CommandResult(None, "", self._cwd, notes=(words,))
@@ -189,16 +187,17 @@ class EditorTerminals:
         self._cwd, self._env = self._local.cwd, self._local.env
         return result
 
-    async def _start(self, command: str, state: Path) -> str:
-        shell, _, script, _, argument = command_line(self._shell, command, state)
-        file = state.with_suffix(".sh")
+    async def _start(self, command: str, left: Left) -> str:
+        shell, _, script, _, argument = command_line(self._shell, command, left.file)
+        file = left.file.with_suffix(".sh")
         hidden = [name for name in os.environ if name not in self._base]
         names = " ".join(shlex.quote(name) for name in hidden if name.isidentifier())
         # The editor's own variables would be there too; and nobody is there to answer a program's questions.
         head = f"exec </dev/null\n{f'unset {names}' if names else ':'} 2>/dev/null\n"
         file.write_text(head + script + "\n", encoding="utf-8")
         file.chmod(0o600)
-        changed = {name: value for name, value in self._env.items() if os.environ.get(name) != value}
+        env = {**self._env, **left.given}
+        changed = {name: value for name, value in env.items() if os.environ.get(name) != value}
         return await self._editor.terminal(
             self._session, [shell, str(file), argument], str(self._cwd), changed, KEPT
         )
@@ -220,10 +219,10 @@ class EditorTerminals:
             ended.cancel()
             left.cancel()
 
-    async def _end(self, terminal: str, state: Path, *, timed_out: bool) -> CommandResult:
+    async def _end(self, terminal: str, left: Left, *, timed_out: bool) -> CommandResult:
         """Collect what a terminal's program printed and left behind."""
         found = await self._editor.terminal_output(self._session, terminal)
-        notes = [] if timed_out else self._carry_over(read_state(state, self._env))
+        notes = [] if timed_out else self._carry_over(left.read(self._env))
         ended = found.exit_status
         status = None if timed_out or ended is None else _status(ended.exit_code, ended.signal)
         return self._result(found.output, status, notes, cut=found.truncated, timed_out=timed_out)

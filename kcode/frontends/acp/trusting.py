@@ -7,8 +7,9 @@ from pathlib import Path
 from acp.schema import PermissionOption, ToolCallUpdate
 
 from kcode.config.home import find_home
+from kcode.config.items import Item
 from kcode.config.layers import project_root
-from kcode.config.trust import Item, Standing, Trust
+from kcode.config.trust import Standing, Trust
 from kcode.frontends.acp.calls import shown_title, text_content
 from kcode.types.errors import ConfigError
 
@@ -43,6 +44,11 @@ class Trusting:
         root = project_root(cwd, self._home)
         standing = self._trust.standing(root, cwd)
         return None if standing.trusted else Doubt(root, standing)
+
+    def accepted(self, cwd: Path) -> Mapping[str, str] | None:
+        """What the person accepted of a folder that is trusted; None where they were never asked."""
+        standing = self._trust.standing(project_root(cwd, self._home), cwd)
+        return standing.hashes if standing.trusted and standing.known else None
 
     def settled(self, doubt: Doubt) -> bool:
         """Whether the person said already that they do not trust the folder as it is."""

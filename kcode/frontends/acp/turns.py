@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from acp.exceptions import RequestError
 from acp.schema import AgentMessageChunk, PromptResponse, TextContentBlock
@@ -108,30 +108,32 @@ class Turns:
     async def _settle_trust(self) -> bool:
         """Ask whether the folder's own settings count; False where the person cancelled."""
         session = self.session
-        doubt = None if session.trusted else self._trusting.doubt(session.cwd)
-        if doubt is None or self._trusting.settled(doubt):
+        if session.trusted:
             return True
-        call, options = question(doubt, f"trust-{uuid.uuid4()}", session.spelling.shown(doubt.root))
-        try:
-            chosen = await session.asker.choose(call, options)
-        except EditorError:
-            return True
-        if chosen not in {YES, NO}:
-            return False
-        problem = self._trusting.take(doubt, trusted=chosen == YES)
-        if problem:
-            await session.tell(*session.translator.notice(problem, "warning"))
-        if chosen == YES:
-            await uninterrupted(self._reopen())
+        # What changes while they are asked is asked about too.
+        while (doubt := self._trusting.doubt(session.cwd)) and not self._trusting.settled(doubt):
+            call, options = question(doubt, f"trust-{uuid.uuid4()}", session.spelling.shown(doubt.root))
+            try:
+                chosen = await session.asker.choose(call, options)
+            except EditorError:
+                return True
+            if chosen not in {YES, NO}:
+                return False
+            problem = self._trusting.take(doubt, trusted=chosen == YES)
+            if problem:
+                await session.tell(*session.translator.notice(problem, "warning"))
+            if chosen == YES and (accepted := self._trusting.accepted(session.cwd)) is not None:
+                await uninterrupted(self._reopen(accepted))
+                return True
         return True
 
-    async def _reopen(self) -> None:
+    async def _reopen(self, accepted: Mapping[str, str]) -> None:
         """Let the folder's settings count; where they are broken, go on without them."""
         try:
-            await self.session.reopen(trust=True)
+            await self.session.reopen(accepted)
         except KcodeError as error:
             await self.session.tell(*self.session.translator.notice(str(error), "error"))
-            await self.session.open(trust=False)
+            await self.session.open(trusted=False)
 
 
 def _response(ended: TurnEnded) -> PromptResponse:

@@ -3,14 +3,16 @@
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeAlias
 
 from kcode.config.connection import clean_url
 from kcode.config.credentials import Credentials
 from kcode.config.home import Home, find_home
+from kcode.config.items import Item
 from kcode.config.layers import project_root
 from kcode.config.options import Options
-from kcode.config.trust import Item, Trust
+from kcode.config.trust import Standing, Trust
 from kcode.config.vendors import VENDORS
 from kcode.config.writer import set_value
 from kcode.frontends.repl.forms import Asker, Choice, Form
@@ -47,9 +49,22 @@ class Welcome:
             return options
         root = project_root(options.cwd, self._home)
         trust = Trust(self._home)
-        standing = trust.standing(root, options.cwd)
-        if standing.trusted:
-            return options
+        shown: Sequence[Item] = ()
+        while (standing := trust.standing(root, options.cwd)).changed:
+            if shown:
+                self._note("The folder's files changed while you were asked.")
+            shown = standing.changed
+            if not await self._trusts(root, standing):
+                self._note("The folder's own settings and instructions are left out.")
+                return options
+            try:
+                trust.accept(root, standing.items)
+            except ConfigError as error:
+                self._note(str(error))
+        return replace(options, accepted=standing.hashes) if shown else options
+
+    async def _trusts(self, root: Path, standing: Standing) -> bool:
+        """Ask about what is new or changed in a folder."""
         again = " It has changed since you trusted it." if standing.known else ""
         listed = _listed(standing.changed)
         if len(listed) > FITS or any(len(line) > 200 for line in listed):
@@ -62,14 +77,7 @@ class Welcome:
             choices=(Choice("Yes, use them"), Choice("No, work without them")),
         )
         answer = await self._asker.ask(form)
-        if answer is None or answer.picks != (0,):
-            self._note("The folder's own settings and instructions are left out.")
-            return options
-        try:
-            trust.accept(root, standing.items)
-        except ConfigError as error:
-            self._note(str(error))
-        return replace(options, trust=True)
+        return answer is not None and answer.picks == (0,)
 
     async def after(self, error: KcodeError) -> bool:
         """Ask what to do where kcode cannot start; whether to try again, with another server perhaps."""
