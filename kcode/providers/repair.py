@@ -80,12 +80,12 @@ def repair(
     """
     schemas: dict[str, Mapping[str, Any]] = {tool.name: tool.parameters for tool in tools}
     lone_end = not response.thinking
-    content = _read(response.text, schemas, lone_end=lone_end)
-    reasoning = _read(response.thinking, schemas, lone_end=False)
+    content = _read(response.text, Scanner(schemas, asides=True), schemas, lone_end=lone_end)
+    reasoning = _read(response.thinking, Scanner(schemas), schemas, lone_end=False)
     written = None
     if not response.calls and not reasoning.calls:
         written, content = _written(response.text, content, schemas, lone_end=lone_end)
-    thinking = reasoning.thinking + reasoning.text + content.thinking
+    thinking = "\n".join(filter(None, (reasoning.thinking + reasoning.text, content.thinking)))
     mended = [*reasoning.mended, *content.mended]
     text, calls = content.text, response.calls
     leaked = _once(reasoning.calls + content.calls, mended)
@@ -118,10 +118,11 @@ def repair(
     )
 
 
-def _read(text: str, schemas: Mapping[str, Mapping[str, Any]], *, lone_end: bool) -> _Channel:
+def _read(
+    text: str, scanner: Scanner, schemas: Mapping[str, Mapping[str, Any]], *, lone_end: bool
+) -> _Channel:
     if not _MARKUP.search(text):
         return _Channel(text)
-    scanner = Scanner(schemas)
     shown, rest = scanner.feed(text), scanner.finish()
     words, thinking = shown.text + rest.text, shown.thinking + rest.thinking
     if scanner.unopened is not None and lone_end:
@@ -160,7 +161,7 @@ def _written(
     They are read from what the server sent: a control token in a string of theirs belongs to their arguments.
     """
     if content.mended and (sent := find_written(text, schemas)) is not None:
-        before = _read(sent.text, schemas, lone_end=lone_end)
+        before = _read(sent.text, Scanner(schemas, asides=True), schemas, lone_end=lone_end)
         return (None, content) if before.calls else (Written(before.text.rstrip(), sent.calls), before)
     found = find_written(content.text, schemas)
     if found is None or content.calls or not _verbatim(content.text[len(found.text) :], text):

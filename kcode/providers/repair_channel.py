@@ -73,6 +73,10 @@ class Channel:
         if not self.thinking:
             self.length += len(text)
 
+    def think(self, text: str) -> None:
+        """Let thinking through that stood between words."""
+        self._thoughts.append(text)
+
     def shown(self) -> Shown:
         """Return what was let through since the last time."""
         shown = Shown("".join(self._words), "".join(self._thoughts))

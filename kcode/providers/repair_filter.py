@@ -14,9 +14,10 @@ class MarkupFilter:
     the shape of a written call.
     """
 
-    def __init__(self, offered: Collection[str] = (), *, written: bool = True) -> None:
-        self._scanner = Scanner(offered)
-        self._hold = WrittenHold(offered if written else ())
+    def __init__(self, offered: Collection[str] = (), *, words: bool = True) -> None:
+        """`words` says that this is what the model says, in which it may think or write calls, not what it thinks."""
+        self._scanner = Scanner(offered, asides=words)
+        self._hold = WrittenHold(offered if words else ())
 
     def feed(self, text: str) -> Shown:
         """Take in a piece; return what is safe to show."""

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Collection
 
-from kcode.arguments import is_whole
-from kcode.providers.repair_channel import Channel, Shown
-from kcode.providers.repair_code import Place, closes, may_open_fence
+from kcode.providers.repair_channel import Shown
+from kcode.providers.repair_code import Place
 from kcode.providers.repair_k3 import read_k3_call, read_tag, tool_of
+from kcode.providers.repair_quotes import Quoting
 from kcode.providers.repair_tokens import (
     ARGUMENTS_BEGIN,
     CALL_END,
@@ -18,6 +18,7 @@ from kcode.providers.repair_tokens import (
     SECTION_BEGIN,
     SECTION_END,
     SEPARATOR,
+    THINK_BEGIN,
     THINK_END,
     Leak,
     is_partial,
@@ -26,16 +27,13 @@ from kcode.providers.repair_tokens import (
 )
 
 _SPECIAL = re.compile(r"`+|~+|[<◁]")
-_THINK = ("<think>", "◁think▷")
 _EMPTY = "(Empty response: {"
 """With this a server replaces a response that had nothing but thinking."""
-_BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
 _ROLE = re.compile(r"<\|im_\w+\|>[^<]{0,40}<\|im_middle\|>")
 _BEGUN = re.compile(r"<\|open\|>\s*(?:tools|call)\b")
-_MENTIONED_BEFORE = " \t\"'("
 
 
-class Scanner(Channel):
+class Scanner(Quoting):
     """Reads one channel of a response, content or reasoning, in pieces of any size.
 
     Markup outside code is taken out; inside fences and inline code it is text.
@@ -45,8 +43,13 @@ class Scanner(Channel):
         unopened: where in the text thinking ended that was never opened; None if nowhere.
     """
 
-    def __init__(self, offered: Collection[str] = ()) -> None:
+    def __init__(self, offered: Collection[str] = (), *, asides: bool = False) -> None:
+        """`asides` says whether thinking may come in the middle of words, in tags that are closed."""
         super().__init__(offered)
+        self._offered = offered
+        self._asides = asides
+        self._closing = self._mentioned = False
+        self._aside: _Aside | None = None
         self.calls: list[Leak] = []
         self.unopened: int | None = None
         self._waiting: list[str] = []
@@ -76,17 +79,36 @@ class Scanner(Channel):
         self.buffer += "".join(self._waiting)
         self._waiting.clear()
         self._gate = ""
+        if self._aside is not None:
+            self._between(final=True)
         return self._run(final=True)
 
+    def close_at_end(self) -> None:
+        """Begin in the middle of thinking, and read no further than to its end."""
+        self.thinking = self.skip_space = self._closing = True
+        self._mode = "text"
+
+    @property
+    def over(self) -> bool:
+        """Whether that end came; `buffer` is what follows it."""
+        return self._mode == "over"
+
     def _run(self, *, final: bool) -> Shown:
-        steps = {"start": self._start, "text": self._text, "k2": self._k2, "void": self._void}
+        steps = {
+            "start": self._start,
+            "text": self._text,
+            "k2": self._k2,
+            "aside": self._between,
+            "void": self._void,
+            "over": self._stay,
+        }
         while self.buffer and steps[self._mode](final=final):
             pass
         return self.shown()
 
     def _start(self, *, final: bool) -> bool:
         text = self.buffer.lstrip()
-        for opening in _THINK:
+        for opening in THINK_BEGIN:
             if text.startswith(opening):
                 self.take(len(self.buffer) - len(text) + len(opening))
                 self.thinking = self._opened = self.skip_space = True
@@ -97,10 +119,14 @@ class Scanner(Channel):
             self.note("empty_response")
             self._mode = "void"
             return True
-        if not final and any(opening.startswith(text) for opening in (*_THINK, _EMPTY)):
+        if not final and any(opening.startswith(text) for opening in (*THINK_BEGIN, _EMPTY)):
             return False
         self._mode = "text"
         return True
+
+    def _stay(self, *, final: bool) -> bool:
+        del final
+        return False
 
     def _void(self, *, final: bool) -> bool:
         del final
@@ -109,13 +135,13 @@ class Scanner(Channel):
 
     def _text(self, *, final: bool) -> bool:
         if self.place.fence:
-            return self._in_fence(final=final)
+            return self.in_fence(final=final)
         special = _SPECIAL.search(self.buffer)
         if special is None:
             self.emit(self.take(len(self.buffer) - (0 if final else self.held(self.buffer))))
             return False
         if special.group()[0] in "`~":
-            return self._run_of(special, final=final)
+            return self.run_of(special, final=final)
         at = special.start()
         token = token_at(self.buffer, at, final=final)
         if token is None:
@@ -125,7 +151,7 @@ class Scanner(Channel):
             return self._no_token(at, final=final)
         if self.place.span:
             self.emit(self.take(at))
-            quoted = self._quoted(final=final)
+            quoted = self.quoted(final=final)
             if quoted is None:
                 self._gate = self._gate or "`"
                 return False
@@ -145,84 +171,6 @@ class Scanner(Channel):
         self.emit(self.take(at + 1))
         return True
 
-    def _run_of(self, special: re.Match[str], *, final: bool) -> bool:
-        run = special.group()
-        self.emit(self.take(special.start()))
-        place = self.place
-        grows = len(self.buffer) == len(run) and (run[0] == "`" or may_open_fence(place.line))
-        if grows and not final:
-            return False
-        if place.span or (len(run) >= 3 and may_open_fence(place.line)):
-            return self._inside_or_fence(run, final=final)
-        if run[0] == "`":
-            place.span = len(run)
-        self.emit(self.take(len(run)))
-        return True
-
-    def _inside_or_fence(self, run: str, *, final: bool) -> bool:
-        place = self.place
-        if place.span:
-            closing = run[0] == "`" and len(run) == place.span
-            self.emit(self.take(len(run)))
-            if closing:
-                place.span = 0
-            return True
-        line_end = self.buffer.find("\n")
-        info = self.buffer[len(run) :] if line_end < 0 else self.buffer[len(run) : line_end]
-        if run[0] == "`" and "`" in info:
-            self.emit(self.take(len(run)))
-            place.span = len(run)
-            return True
-        if line_end < 0 and not final:
-            return False
-        self.emit(self.take(len(self.buffer) if line_end < 0 else line_end + 1))
-        place.fence = run
-        return True
-
-    def _in_fence(self, *, final: bool) -> bool:
-        special = re.search(r"[\n<◁]", self.buffer)
-        if special is None:
-            self.emit(self.take(len(self.buffer)))
-            return False
-        at = special.start()
-        ends = closes(self.place.fence, self.place.line + self.buffer[:at])
-        if special.group() == "\n":
-            self.emit(self.take(at + 1))
-            if ends:
-                self.place.leave()
-            return True
-        if ends or self.thinking:
-            token = token_at(self.buffer, at, final=final)
-            if token is None:
-                self.emit(self.take(at))
-                return False
-            if token and (ends or token in THINK_END):
-                self.emit(self.take(at))
-                self.place.leave()
-                return True
-        self.emit(self.take(at + 1))
-        return True
-
-    def _quoted(self, *, final: bool) -> bool | None:
-        """Say whether the buffer starts inside inline code, and emit it up to there; None if unknown yet."""
-        place = self.place
-        blank = _BLANK_LINE.search(self.buffer)
-        for run in re.finditer("`+", self.buffer[: blank.start()] if blank else self.buffer):
-            if len(run.group()) != place.span:
-                continue
-            if run.end() == len(self.buffer) and not final:
-                return None
-            if _breaks_off(self.buffer[: run.start()]):
-                break
-            self.emit(self.take(run.end()))
-            place.span = 0
-            return True
-        else:
-            if blank is None and not final:
-                return None
-        place.span = 0
-        return False
-
     def _marker(self, token: str, at: int, *, final: bool) -> bool:
         if token == ARGUMENTS_BEGIN:
             at -= self.held(self.buffer[:at])
@@ -231,6 +179,8 @@ class Scanner(Channel):
         if token in {OPEN, CLOSE}:
             return self._tag(at, token, final=final)
         self.emit(self.take(at))
+        if token in THINK_BEGIN:
+            return self._think_begin(token, final=final)
         if token in THINK_END:
             return self._think_end(token, final=final)
         if token in K2_TOKENS and token not in {*SECTION_END, CALL_END}:
@@ -258,18 +208,62 @@ class Scanner(Channel):
         after = self.buffer[len(token) : len(token) + 1]
         if not after and not final:
             return False
-        if not self.thinking:
-            before = self.place.line[-1:]
-            if before and before in _MENTIONED_BEFORE and after not in {"", "\n", "\r"}:
-                self.emit(self.take(len(token)))
-                return True
-            if self.unopened is None and not self._opened:
-                self.unopened = self.length
+        spoken_of = self.place.mentions_end(after) and (self._closing or not self.thinking)
+        if spoken_of or (self._mentioned and not self.thinking):
+            self.emit(self.take(len(token)))
+            return True
+        if self._closing:
+            self.take(len(token))
+            self._mode = "over"
+            return True
+        if not self.thinking and self.unopened is None and not self._opened:
+            self.unopened = self.length
         self.take(len(token))
         self.note("think_tag")
         self.thinking = False
         self.skip_space = True
         self.place = Place()
+        return True
+
+    def _think_begin(self, token: str, *, final: bool) -> bool:
+        after = self.buffer[len(token) : len(token) + 1]
+        if not after and not final:
+            return False
+        taken = self.take(len(token))
+        if self.thinking or not self._asides or not after or self.place.mentions_opening(after):
+            self._spoken_of(taken)
+            return True
+        self._aside = _Aside(taken, self._offered)
+        self._mode = "aside"
+        return True
+
+    def _spoken_of(self, tag: str) -> None:
+        """Let a tag through that opens nothing: then its end ends nothing either."""
+        self.emit(tag)
+        self._mentioned = self._mentioned or not self.thinking
+
+    def _between(self, *, final: bool) -> bool:
+        """Read thinking that came between words; without an end it is words, whatever it looked like."""
+        aside = self._aside
+        if aside is None:
+            return False
+        over = aside.read(self.take(len(self.buffer)), final=final)
+        if not over and not final:
+            return False
+        self._aside, self._mode = None, "text"
+        if over and aside.says_something:
+            self.calls += aside.inner.calls
+            self.promised = self.promised or aside.inner.promised
+            for kind, detail in (("think_tag", ""), *aside.inner.mended):
+                self.note(kind, detail)
+            self.think("\n" + aside.thoughts)
+            self.skip_space = not self.place.tail or self.place.tail[-1].isspace()
+            self.buffer = aside.inner.buffer
+        else:
+            # What follows cannot have an end either, and is not to be read once more for each beginning.
+            self._asides = False
+            self._spoken_of(aside.tag)
+            self.buffer = aside.text
         return True
 
     def _k2(self, *, final: bool) -> bool:
@@ -327,9 +321,36 @@ class Scanner(Channel):
         return True
 
 
-def _breaks_off(quote: str) -> bool:
-    """Whether a quotation would end inside a call's arguments: then its first backtick was a stray one."""
-    before, begin, arguments = quote.rpartition(ARGUMENTS_BEGIN)
-    del before
-    arguments = arguments.strip()
-    return bool(begin) and arguments.startswith("{") and CALL_END not in arguments and not is_whole(arguments)
+class _Aside:
+    """Thinking that came between words, as long as it may be that it never ends."""
+
+    def __init__(self, tag: str, offered: Collection[str]) -> None:
+        self.tag = tag
+        self.inner = Scanner(offered)
+        self.inner.close_at_end()
+        self._pieces: list[str] = []
+        self._thoughts: list[str] = []
+
+    def read(self, piece: str, *, final: bool) -> bool:
+        """Take in a piece; whether the end came."""
+        self._pieces.append(piece)
+        self._thoughts.append(self.inner.feed(piece).thinking)
+        if final and not self.inner.over:
+            self._thoughts.append(self.inner.finish().thinking)
+        return self.inner.over
+
+    @property
+    def text(self) -> str:
+        """What came behind the tag."""
+        return "".join(self._pieces)
+
+    @property
+    def thoughts(self) -> str:
+        """What was thought."""
+        return "".join(self._thoughts)
+
+    @property
+    def says_something(self) -> bool:
+        """Whether that is thinking, and not "..." in words about the tags."""
+        thoughts = self.thoughts
+        return bool(self.inner.calls) or not thoughts.strip() or any(c.isalnum() for c in thoughts)

@@ -23,9 +23,10 @@ OPEN = "<|open|>"
 CLOSE = "<|close|>"
 SEPARATOR = "<|sep|>"
 ROLES = ("<|im_user|>", "<|im_assistant|>", "<|im_system|>")
+THINK_BEGIN = ("<think>", "◁think▷")
 THINK_END = ("</think>", "◁/think▷")
 TOKENS = (
-    *(*K2_TOKENS, OPEN, CLOSE, SEPARATOR, *ROLES, *THINK_END),
+    *(*K2_TOKENS, OPEN, CLOSE, SEPARATOR, *ROLES, *THINK_BEGIN, *THINK_END),
     *("<|im_middle|>", "<|im_end|>", "<|endoftext|>"),
 )
 _LONGEST = max(map(len, TOKENS))
@@ -62,7 +63,7 @@ class Step:
 def token_at(text: str, at: int, *, final: bool) -> str | None:
     """Return the token that stands there, "" for none, None if more text may make it one."""
     rest = text[at : at + _LONGEST]
-    if len(rest) > 1 and rest[1] not in "|/":
+    if len(rest) > 1 and rest[1] not in "|/t":
         return ""
     for token in TOKENS:
         if rest.startswith(token):

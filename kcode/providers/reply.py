@@ -20,7 +20,7 @@ class Reply:
         self._model = model
         self._assembler = Assembler()
         self._content = MarkupFilter(self._names)
-        self._reasoning = MarkupFilter(self._names, written=False)
+        self._reasoning = MarkupFilter(self._names, words=False)
         self._shown: list[str] = []
 
     @property

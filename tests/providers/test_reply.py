@@ -75,6 +75,15 @@ def test_thinking_in_tags_is_shown_as_thinking():
     assert ("".join(d.thinking for d in shown), words(shown)) == ("plan", "answer")
 
 
+@pytest.mark.parametrize("size", [1, 3, 7, 10_000])
+def test_thinking_between_words_is_shown_as_thinking_and_joins_what_was_thought(size: int):
+    text = "Look.\n<think>plan</think>\nThe <think> tag.\n<think>\nnever closed"
+    message, shown = received(stream({"reasoning_content": "hm"}, *said(text)), size)
+    clean = "Look.\nThe <think> tag.\n<think>\nnever closed"
+    assert (message.thinking, message.text) == ("hm\nplan", clean)
+    assert ("".join(d.thinking for d in shown), words(shown)) == ("hm\nplan", clean)
+
+
 def test_a_call_is_announced_under_the_name_of_the_offered_tool():
     call = {
         "tool_calls": [{"index": 0, "id": "x", "function": {"name": "functions.bash:0", "arguments": "{}"}}]
