@@ -54,7 +54,10 @@ _TABLE: Final = {
     "npx": _Options("c", names("--call --script-shell"), "p"),
     "go": _Options("", names("-exec -toolexec -vettool")),
 }
-_GIT: Final = names("--exec --upload-pack --receive-pack --upload-archive --extcmd --open-files-in-pager")
+_GIT: Final = names(
+    "--exec --upload-pack --receive-pack --upload-archive --extcmd --open-files-in-pager --sendmail-cmd --to-cmd"
+    " --cc-cmd --header-cmd"
+)
 _GIT_LETTERS: Final = {
     "rebase": ("x", "sCX"),
     "difftool": ("x", "tSGO"),

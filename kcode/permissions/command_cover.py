@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Final
 
 from kcode.permissions import flags, git_words, readers
@@ -16,13 +17,16 @@ from kcode.permissions.verdict import Verdict, by_rule
 from kcode.permissions.wrapper_shapes import trusted_program
 
 _SECRET_NAME: Final = re.compile(
-    r"(.*_)?(API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|PAT|AUTH|COOKIE|WEBHOOK|PRIVATE)(_.*)?"
-    r"|DATABASE_URL|.*_DSN",
+    r"(.*_)?(API_?KEY|KEY|TOKEN|SECRET|PASSPHRASE|CREDENTIALS?|PAT|AUTH|COOKIE|WEBHOOK|PRIVATE|BEARER)(_.*)?"
+    r"|.*PASSW(OR)?D.*|.*_(PWD|PASS|DSN)|DATABASE_URL",
     re.IGNORECASE,
 )
 _FILE_COMMANDS: Final = names("mkdir touch rm rmdir mv cp sed tee ln")
 _PLAIN_OPTIONS: Final = names("echo printf test [ [[ tail wc du date hostname")
 """Programs whose options do no harm when a file is named like one; those of a test are looked at by themselves."""
+_TESTS: Final = names("test [ [[")
+_SAYS: Final = names("echo printf basename dirname seq expr")
+"""Programs that repeat what they are told."""
 _GIT_READS: Final = "no rule covers it, and a repository's configuration can make git run programs"
 _MORE_ARGUMENTS: Final = "further arguments are only known when it runs"
 
@@ -98,7 +102,7 @@ def _set_aside(layer: Layer, name: str, rule: Rule, context: Context) -> str:
         unknown = next((w for w in words[1:] if not w.literal or _could_be_option(w, name)), None)
         if unknown:
             return f"'{unknown.raw}' is only known when the command runs"
-    leaked = _leaks(words, name) or _unreadable(_shown(words, name), name, context)
+    leaked = _says_secret(words, name) or _unreadable(_shown(words, name), name, context)
     paths = (
         (w for w in readers.paths_read(words, name) if not names_word(rule, w))
         if reading or name == "git"
@@ -112,9 +116,12 @@ def _could_be_option(word: Word, name: str) -> bool:
     return word.glob and word.text[:1] in "*?[-" and flags.watched(name) and name not in _PLAIN_OPTIONS
 
 
-def _leaks(words: tuple[Word, ...], name: str) -> str:
-    if name not in {"echo", "printf"}:
-        return ""
+def _says_secret(words: tuple[Word, ...], name: str) -> str:
+    return leak(words) if name in _SAYS else ""
+
+
+def leak(words: Iterable[Word]) -> str:
+    """Why words must not be shown; empty where they may be."""
     shown = next((v for w in words for v in w.variables if _SECRET_NAME.fullmatch(v)), None)
     return f"'${shown}' may hold a secret" if shown else ""
 
@@ -123,7 +130,7 @@ def _shown(words: tuple[Word, ...], name: str) -> list[Word]:
     """The words by which a command that opens no file still shows which files there are."""
     if name in {"echo", "printf"}:
         return [w for w in words[1:] if w.glob or w.tilde]
-    if name in {"test", "[", "[["}:
+    if name in _TESTS:
         return [w for w in words[1:] if w.glob or w.tilde or "/" in w.text]
     return []
 
@@ -138,11 +145,13 @@ def _built_in(layer: Layer, name: str, context: Context) -> str | None:
         return reason
     if layer.appended:
         return _MORE_ARGUMENTS
-    if leaked := _leaks(words, name):
+    if leaked := _says_secret(words, name):
         return leaked
     if unsure := next((w for w in words[1:] if _could_be_option(w, name)), None):
         return f"'{unsure.raw}' is only known when the command runs"
-    return _unreadable(_shown(words, name) or readers.paths_read(words, name), name, context)
+    known = name == "find" or readers.reader(name)
+    shown = _shown(words, name) if name in _TESTS or known else [w for w in words[1:] if w.glob or w.tilde]
+    return _unreadable(shown or readers.paths_read(words, name), name, context)
 
 
 def _cd(words: tuple[Word, ...], context: Context) -> str:
@@ -191,13 +200,17 @@ def secret_pattern(word: Word) -> bool:
     )
 
 
+def _means_parent(pattern: str) -> bool:
+    return pattern.startswith(".") and pattern != ".." and fnmatchcase("..", pattern)
+
+
 def _fixed_part(path: str) -> str:
     """The folder in which a pattern begins to vary; `..` behind a wildcard can lead anywhere.
 
-    `.*/` means `../` as well to a bash before 5.2.
+    To a bash before 5.2, which macOS has, `.*` means `..` as well.
     """
     head = re.split(r"[*?\[]", path, maxsplit=1)[0]
-    if "/.." in path[len(head) :] or re.search(r"/\.[*?\[][^/]*/", path):
+    if "/.." in path[len(head) :] or any(_means_parent(piece) for piece in path.split("/")):
         return "/"
     return head.rpartition("/")[0] or "/"
 

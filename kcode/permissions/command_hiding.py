@@ -16,7 +16,7 @@ _INLINE_CODE: Final = re.compile(
     r"system|popen|subprocess|spawn|exec|child_process|`|unlink|rmtree|remove|rmdir|shutil|urlopen|requests|eval"
 )
 _AWK_PIPES: Final = re.compile(r"system|getline|@|(?<!\|)\|(?!\|)")
-_INTERPRETERS: Final = re.compile(
+INTERPRETERS: Final = re.compile(
     r"python[\d.]*|node|nodejs|deno|bun|perl|ruby|php|lua|osascript|tclsh|awk|gawk"
 )
 _SETS: Final = names("read mapfile readarray printf getopts declare typeset local export")
@@ -59,11 +59,12 @@ def hidden_in_values(values: Sequence[Word], context: Context) -> list[Verdict]:
         Verdict("ask", f"a variable is given '{value.raw}', which the rule {rule.text} is about", value.raw)
         for _, rule in against
         for value in values
-        if any(forbids_text(rule, guess) for guess in _everywhere(value.text))
+        if any(forbids_text(rule, guess) for guess in everywhere(value.text))
     ]
 
 
-def _everywhere(text: str) -> Iterable[tuple[str, ...]]:
+def everywhere(text: str) -> Iterable[tuple[str, ...]]:
+    """Every word of a text with what follows it: a command could begin there."""
     for guess in rough_commands(re.sub("[!=,:]", " ", text)):
         for start in range(len(guess)):
             yield guess[start:]
@@ -88,7 +89,7 @@ def _in_carried(each: Carried, text: str, context: Context, depth: int = 0) -> l
 
 
 def _inline_code(words: tuple[Word, ...], name: str, context: Context) -> bool:
-    if not _INTERPRETERS.fullmatch(name):
+    if not INTERPRETERS.fullmatch(name):
         return False
     forbidden = {rule.tokens[0] for _, rule in context.rules.against_commands}
     runs = _AWK_PIPES if "awk" in name else _INLINE_CODE

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from kcode.permissions import git_words, modes, shell_tree
+from kcode.permissions.command_arguments import in_arguments
 from kcode.permissions.command_context import Context
-from kcode.permissions.command_cover import cover, exact_rule
+from kcode.permissions.command_cover import cover, exact_rule, leak
 from kcode.permissions.command_files import forbidden_files, redirects
 from kcode.permissions.command_hiding import hidden, hidden_in_values
 from kcode.permissions.command_rules import allows, forbids, forbids_text, names_word, spellings
@@ -14,7 +15,7 @@ from kcode.permissions.danger import danger
 from kcode.permissions.paths import Workspace
 from kcode.permissions.rules import STRICT, Rule, RuleSet, parse_rule
 from kcode.permissions.shell import Layer, Reading, Step, read_command
-from kcode.permissions.shell_script import LONGEST, Word, names
+from kcode.permissions.shell_script import LONGEST, Assignment, Simple, Word, names
 from kcode.permissions.suggest import spell_out, suggest
 from kcode.permissions.verdict import Verdict, by_rule, strictest
 from kcode.permissions.wrapper_shapes import harmless_variable, program
@@ -22,6 +23,7 @@ from kcode.types.events import Mode
 from kcode.types.tool import CommandNeed
 
 _PLAIN_VALUE: Final = re.compile(r"(?!.*\.\.)[\w.@:/+,=-]*")
+_PAGERS: Final = names("PAGER GIT_PAGER MANPAGER")
 _FUNCTIONS_LOOKED_AT: Final = 20
 _FOLDER_CHANGES: Final = names("cd pushd popd chdir")
 _STATE: Final = "an earlier command changed '{}', so what commands do is no longer certain"
@@ -53,6 +55,8 @@ def decide_command(
     for step in reading.steps:
         verdicts += _step(step, context, pending)
         _follow(step, context)
+    if not free and (leaked := leak(reading.values)):
+        verdicts.append(Verdict("ask", leaked, need.command))
     if need.tainted and not by_mode:
         verdicts.append(Verdict("ask", _STATE.format(need.tainted), need.command))
     verdict = strictest(verdicts) if verdicts else Verdict("allow", "every part is allowed", need.command)
@@ -178,8 +182,20 @@ def _assignments(step: Step, context: Context) -> list[Verdict]:
     return [
         Verdict(decision, f"the variable '{a.name}' is set for this command", command.text)
         for a in command.assignments
-        if not harmless_variable(a.name) or not a.value.literal or not _PLAIN_VALUE.fullmatch(a.value.text)
+        if not _harmless(a, command)
     ]
+
+
+def _harmless(assignment: Assignment, command: Simple) -> bool:
+    """Whether a variable for one command changes nothing but how that shows what it does."""
+    name, value = assignment.name, assignment.value
+    if not value.literal:
+        return False
+    if name == "IFS":
+        return command.words[0].bare and command.words[0].text == "read"
+    if name in _PAGERS:
+        return value.text == "cat"
+    return harmless_variable(name) and _PLAIN_VALUE.fullmatch(value.text) is not None
 
 
 def _coverage(step: Step, context: Context, pending: list[_Pending]) -> list[Verdict]:
@@ -225,7 +241,7 @@ def _layer_objections(layer: Layer, context: Context) -> list[Verdict]:
         named = not risk.hard and any(_spells_out(r, words) for r in context.rules.about("allow", words[0]))
         if not named:
             found.append(Verdict("ask", risk.reason, text))
-    return found + forbidden_files(words, context) + hidden(words, context)
+    return [*found, *forbidden_files(words, context), *hidden(words, context), *in_arguments(words, context)]
 
 
 def _spells_out(rule: Rule, words: tuple[Word, ...]) -> bool:

@@ -50,7 +50,12 @@ _TABLE: Final = {
     "sort": _flags("oT", "kSt", "--output --compress-program --temporary-directory --files0-from"),
     "find": _flags(words="-exec -execdir -ok -okdir -delete -fprint -fprint0 -fprintf -fls -files0-from"),
     "fd": _flags("xX", "tedEgcjS", "--exec --exec-batch"),
-    "file": _flags("CmfzZ", "eFP", "--compile --magic-file"),
+    "file": _flags(
+        "CMmfpzZ",
+        "eFP",
+        "--compile --magic-file --files-from --preserve-date --uncompress --uncompress-noreport",
+    ),
+    "base64": _flags("o", "wib", "--output"),
     "man": _flags("PHTX", "CRLmMSserp", "--pager --html --gxditview --troff-device"),
     "tar": _flags(
         "IFT",
@@ -167,7 +172,9 @@ def _sed(words: tuple[Word, ...]) -> Unsafe:
     return found
 
 
-_AWK_RUNS: Final = re.compile(r"system|(?<!\|)\|(?!\|)|getline|>(?!=)|@|close|ARG[VC]|ENVIRON|PROCINFO")
+_AWK_RUNS: Final = re.compile(r"system|(?<!\|)\|(?!\|)|getline|@|close|ARG[VC]|ENVIRON|PROCINFO|SYMTAB")
+_AWK_WRITES: Final = re.compile(r"(?:print|\\\n).*>(?!=)", re.DOTALL)
+"""Only what is printed can go into a file; elsewhere the same sign compares."""
 
 
 def _awk(words: tuple[Word, ...]) -> Unsafe:
@@ -184,7 +191,7 @@ def _awk(words: tuple[Word, ...]) -> Unsafe:
         index += len(word.text) == len("-F")
     unknown = next((w for w in words[1:] if not w.literal), None)
     program = words[index : index + 1]
-    if unknown or not program or _AWK_RUNS.search(program[0].text):
+    if unknown or not program or _AWK_RUNS.search(program[0].text) or _AWK_WRITES.search(program[0].text):
         return [(unknown or (program or words)[0], reason)]
     return []
 
@@ -214,9 +221,14 @@ def _xxd(words: tuple[Word, ...]) -> Unsafe:
     return _by_table(words, _TABLE["xxd"], "xxd") + _second_operand_is_output(words)
 
 
+def _orders_from_file(words: tuple[Word, ...]) -> Unsafe:
+    """GNU's binutils take `@FILE` for the words in that file."""
+    return [(w, "takes its orders from a file") for w in words[1:] if w.text.startswith("@")]
+
+
 def _jq(words: tuple[Word, ...]) -> Unsafe:
-    leaking = re.compile(r"\benv\b|\$ENV|\binclude\b|\bimport\b|\binput_filename\b")
-    loading = re.compile(r"-[a-zA-Z]*[fL].*|--from-file.*|--library-path.*")
+    leaking = re.compile(r"\benv\b|\$ENV|\binclude\b|\bimport\b|\bmodulemeta\b|\binput_filename\b")
+    loading = re.compile(r"-[a-zA-Z]*[fL].*|--from-file.*|--library-path.*|--run-tests.*")
     return [
         (w, "shows the environment or loads code")
         for w in words[1:]
@@ -225,14 +237,18 @@ def _jq(words: tuple[Word, ...]) -> Unsafe:
 
 
 def _printf(words: tuple[Word, ...]) -> Unsafe:
+    """`-v` and `%n` set a variable, `PATH` for one; `--` may stand before the format."""
+    start = 2 if [w.text for w in words[1:2]] == ["--"] else 1
     return [
-        (w, "sets a variable") for w in words[1:2] if w.text.startswith("-v") or "n" in _conversions(w.text)
+        (w, "sets a variable")
+        for w in words[start : start + 1]
+        if (start == 1 and w.text.startswith("-v")) or "n" in _conversions(w.text)
     ]
 
 
 def _conversions(template: str) -> list[str]:
     """The letters of a printf format's conversions; `%n` writes to a variable."""
-    return re.findall(r"%[-+ #0-9.*']*([a-zA-Z(])", template.replace("%%", ""))
+    return re.findall(r"%[-+ #0-9.*']*[hjlLtz]*([a-zA-Z(])", template.replace("%%", ""))
 
 
 def _env(words: tuple[Word, ...]) -> Unsafe:
@@ -270,6 +286,7 @@ _SPECIAL: Final[dict[str, Callable[[tuple[Word, ...]], Unsafe]]] = {
     "uniq": _second_operand_is_output,
     "xxd": _xxd,
     "jq": _jq,
+    "strings": _orders_from_file,
     "printf": _printf,
     "test": _env_reading_test,
     "[": _env_reading_test,

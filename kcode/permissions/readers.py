@@ -43,7 +43,7 @@ _GREP: Final = Reader(
         " --exclude-dir"
     ),
     names("-e --regexp"),
-    names("-f --file"),
+    names("-f --file --exclude-from"),
 )
 _RG: Final = Reader(
     1,
@@ -71,6 +71,8 @@ _VALUES: Final = {
     "xxd": "-c -g -l -o -s",
     "diff": "-U -C -W --label --width --color",
     "base64": "-w",
+    "pr": "-D -h -l -N -o -w -W",
+    "shasum": "-a --algorithm",
 }
 """Options whose next word is a value, by program: one too many here would let a path go unchecked."""
 _NAMES: Final = {
@@ -79,11 +81,13 @@ _NAMES: Final = {
     "stat": "-c --format --printf",
     "file": "-e -F -P",
     "du": "-d --max-depth -t -B",
+    "df": "-t -x -B --type --exclude-type --block-size",
     "readlink": "",
     "realpath": "",
 }
 _UNVALUED: Final = names(
-    "cat wc hexdump strings tac rev expand unexpand comm cmp fmt cksum sum md5sum sha1sum sha256sum"
+    "cat wc hexdump strings tac rev expand unexpand comm cmp fmt tsort cksum sum md5 md5sum b2sum"
+    " sha1sum sha224sum sha256sum sha384sum sha512sum"
 )
 _PAGERS: Final = names("less more bat batcat view zcat zgrep bzcat xzcat zless hd")
 _OPENERS: Final = names(
@@ -99,6 +103,7 @@ _READERS: Final = {
     **{name: Reader(values=names(values), content=False) for name, values in _NAMES.items()},
     **dict.fromkeys(names("grep egrep fgrep"), _GREP),
     "rg": _RG,
+    "shuf": Reader(0, names("-n -i --head-count --input-range"), names(""), names("--random-source")),
     **dict.fromkeys(names("awk gawk mawk nawk"), Reader(1, names("-F -v"))),
     "sed": Reader(1, names("-l --line-length"), names("-e --expression"), names("-f --file")),
     "jq": Reader(
@@ -106,7 +111,7 @@ _READERS: Final = {
     ),
 }
 _READS_LITTLE: Final = names(
-    "find ls tree stat file du test [ [[ echo printf touch mkdir rm rmdir cd basename dirname"
+    "find ls tree stat file du df test [ [[ echo printf touch mkdir rm rmdir cd basename dirname"
 )
 
 
@@ -169,11 +174,11 @@ def _kind(text: str, known: Reader) -> tuple[str, str]:
     option, _, value = text.partition("=")
     if option.startswith("--"):
         abbreviated = len(option) > 3 and any(p.startswith(option) for p in known.paths)
-        return "path" if abbreviated else _of(option, known), value
+        return _of(option, known) or ("path" if abbreviated else ""), value
     for place, letter in enumerate(text[1:], 2):
         if kind := _of("-" + letter, known):
             return kind, text[place:]
-    path = re.search(r"[/~]|\.\.", text[2:])
+    path = _IN_OPTION.search(text[2:])
     return "", text[2 + path.start() :] if path else ""
 
 
@@ -185,14 +190,22 @@ def _of(option: str, known: Reader) -> str:
     return "value" if option in known.values else ""
 
 
+_IN_OPTION: Final = re.compile(r"[/~]|\.\.")
+_FIND_OPTIONS: Final = re.compile(r"--|-[EHLPXdsx]*[DEHLPXdsxf]|-O\d*")
 _FIND_FILES: Final = re.compile(r"-[ac]?newer|-newer[aBcm][aBcm]|-samefile|-files0-from")
 
 
 def _find_starts(words: tuple[Word, ...]) -> list[Word]:
-    """Where a search begins, and the files that it compares with."""
+    """Where a search begins, and the files that it compares with; BSD names a start behind `-f` as well."""
     found = [w for before, w in itertools.pairwise(words) if _FIND_FILES.fullmatch(before.text)]
+    # No option of an expression has a path in its own word; the one that BSD knows does.
+    found += [
+        Word(w.raw, w.text[path.start() :], w.literal)
+        for w in words[1:]
+        if w.text.startswith("-") and (path := _IN_OPTION.search(w.text))
+    ]
     for before, word in itertools.pairwise(words):
-        if before.text == "-D" or re.fullmatch(r"-[LPHD]|-O\d*", word.text):
+        if before.text == "-D" or _FIND_OPTIONS.fullmatch(word.text):
             continue
         if word.text.startswith(("-", "(", "!", ")")):
             break

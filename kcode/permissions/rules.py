@@ -166,6 +166,11 @@ class RuleSet:
         return tuple((b, r) for b in STRICT for r in self.of(b, "Bash") if not r.everything)
 
     @cached_property
+    def programs_against(self) -> frozenset[str]:
+        """The programs that those rules are about, without folders; "" where one can be about any."""
+        return frozenset(r.program.rpartition("/")[2] for _, r in self.against_commands)
+
+    @cached_property
     def all_commands(self) -> Rule | None:
         """A rule that allows every command."""
         return next((r for r in self.of("allow", "Bash") if r.everything), None)

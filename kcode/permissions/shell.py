@@ -6,7 +6,7 @@ from typing import Final
 
 from kcode.permissions.shell_keywords import EVALUATED
 from kcode.permissions.shell_parse import parse
-from kcode.permissions.shell_script import DEEPEST, Finding, Script, Simple, Word, names
+from kcode.permissions.shell_script import DEEPEST, ONE_VARIABLE, Finding, Script, Simple, Word, names
 from kcode.permissions.wrapper_shapes import Inner, program
 from kcode.permissions.wrappers import WRAPPERS, unwrap
 
@@ -21,7 +21,9 @@ _EVALUATES: Final = names(
     "let declare typeset local export readonly read readarray mapfile unset printf test [ [[ wait getopts compgen"
 )
 _ARITHMETIC: Final = names("-eq -ne -lt -le -gt -ge -v -R")
-_READS_PROGRAM: Final = names("python python3 node perl ruby php lua psql at batch")
+_READS_PROGRAM: Final = names(
+    "python python3 node perl ruby php lua psql at batch tclsh expect ed ex gdb dc m4 osascript pwsh nu sqlite3 deno"
+)
 _READS_SCRIPT: Final = names("sed gsed awk gawk mawk nawk make python python3 node perl ruby php")
 _STANDARD_INPUT: Final = re.compile(
     r"^-$|(?:^|=|^-\w*f)(?:/dev/stdin|/dev/fd/\d+|/proc/\w+/fd/\d+)$|^-\w*f-$"
@@ -64,12 +66,14 @@ class Reading:
         findings: what keeps it from being allowed without asking.
         guesses: words of commands guessed from unread parts; only deny and ask rules look at them.
         functions: the names of functions it defines.
+        values: what its loops go through and its here-strings hold.
     """
 
     steps: tuple[Step, ...]
     findings: tuple[Finding, ...]
     guesses: tuple[tuple[str, ...], ...]
     functions: tuple[str, ...]
+    values: tuple[Word, ...]
 
     @property
     def opaque(self) -> Finding | None:
@@ -97,7 +101,9 @@ def read_command(text: str) -> Reading:
             break
     parts = list(dict.fromkeys(f.part for f in script.findings if f.unread))
     guesses = [g for part in (parts if len(parts) <= _UNREAD_PARTS else [text]) for g in rough_commands(part)]
-    return Reading(tuple(steps), tuple(script.findings), tuple(guesses), tuple(script.functions))
+    return Reading(
+        tuple(steps), tuple(script.findings), tuple(guesses), tuple(script.functions), tuple(script.values)
+    )
 
 
 def _add_layers(
@@ -141,6 +147,7 @@ def _nested_script(script: Script, text: str, depth: int) -> None:
     script.commands += nested.commands
     script.findings += nested.findings
     script.functions += nested.functions
+    script.values += nested.values
 
 
 def _check_program(script: Script, word: Word) -> None:
@@ -156,9 +163,12 @@ def _check_evaluated(script: Script, words: tuple[Word, ...]) -> None:
     """Some builtins evaluate their text once more: an array subscript in it can hold a whole command."""
     if program(words[0]) not in _EVALUATES:
         return
+    # A plain test takes what stands for one word as a number, and evaluates nothing but a name behind `-v`.
+    plain = program(words[0]) in {"[", "test"} and not any(w.text in {"-v", "-R"} for w in words)
     arithmetic = any(w.text in _ARITHMETIC for w in words)
     for word in words[1:]:
-        if EVALUATED.search(word.text) or (arithmetic and not word.literal):
+        one = word.literal or (plain and ONE_VARIABLE.fullmatch(word.raw) is not None)
+        if EVALUATED.search(word.text) or (arithmetic and not one):
             script.note(f"'{words[0].raw}' evaluates its text, which can run commands", word.raw, opaque=True)
             return
 

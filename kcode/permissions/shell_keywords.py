@@ -69,6 +69,7 @@ def _loop(source: Source) -> list[Word]:
     source.skip_blanks()
     while source.position < len(source.text) and source.text[source.position] not in "\n;&|()<>#":
         for value in source.read():
+            script.values.append(value)
             if value.literal and EVALUATED.search(value.text):
                 script.note("a loop's variable is given text that can run commands", value.raw, opaque=True)
         source.skip_blanks()

@@ -127,15 +127,9 @@ class Parser:
 
     def _flush(self) -> None:
         if self._words or self._assignments or self._redirects:
-            self.script.commands.append(
-                Simple(
-                    tuple(self._words),
-                    tuple(self._assignments),
-                    tuple(self._redirects),
-                    self._piped,
-                    self._fed,
-                )
-            )
+            opened = tuple(self._redirects)
+            command = Simple(tuple(self._words), tuple(self._assignments), opened, self._piped, self._fed)
+            self.script.commands.append(command)
         self._words, self._assignments, self._redirects = [], [], []
         self._piped = self._fed = False
 
@@ -293,6 +287,7 @@ class Parser:
             self._bodies.name(targets[0], tabs=operator == "<<-")
         elif operator == "<<<":
             self._fed = True
+            self.script.values += targets
         elif len(self._redirects) >= MOST_COMMANDS:
             self.script.note("the command has too many redirections", self.text, opaque=True, unread=True)
         elif not (operator in {"<&", ">&"} and _DESCRIPTOR.fullmatch(targets[0].raw)):

@@ -1,11 +1,14 @@
 """What reading a shell command yields: words, redirections, simple commands and findings. Values only."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
 MOST_COMMANDS: Final = 200
 DEEPEST: Final = 8
 LONGEST: Final = 10_000
+ONE_VARIABLE: Final = re.compile(r'"\$(?:[A-Za-z_]\w*|[#?]|\{[A-Za-z_]\w*\})"')
+"""A variable in quotes: one word, whatever it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,8 @@ class Script:
     commands: list[Simple] = field(default_factory=list[Simple])
     findings: list[Finding] = field(default_factory=list[Finding])
     functions: list[str] = field(default_factory=list[str])
+    values: list[Word] = field(default_factory=list[Word])
+    """What loops go through and here-strings hold: commands get to see it without naming it."""
 
     def note(self, reason: str, part: str, *, opaque: bool = False, unread: bool = False) -> None:
         """Add a finding."""

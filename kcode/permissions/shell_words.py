@@ -15,7 +15,10 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BRACED_NAME: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])\}")
 _FLAT_BRACES: Final = re.compile(r"\{([^{}\s'\"\\$`]*,[^{}\s'\"\\$`]*)\}")
 _RANGE: Final = re.compile(r"\{[^{},\s]*\.\.[^{},\s]*\}")
-_HARMLESS_INSIDE: Final = re.compile(r"(?:\$?\(\(|\$\{|\$\[)[\w\s+*/%,.:=#!@^~-]*[\])}]{1,2}")
+_HARMLESS_INSIDE: Final = re.compile(
+    r"(?:\$?\(\(|\$\{(?!!)|\$\[)(?:[\w\s+*/%,.:=#!^~-]|@(?![PAK]))*[\])}]{1,2}"
+)
+"""`${x@P}` evaluates what the variable holds, and `${!x}` can."""
 _SPECIAL_VARIABLES: Final = "@*#?-$!0123456789"
 MOST_BRACE_WORDS: Final = 64
 

@@ -7,7 +7,10 @@ from kcode.permissions.shell_script import Word, names
 
 TRUSTED_FOLDERS: Final = ("/usr/local/bin/", "/usr/bin/", "/bin/", "/usr/sbin/", "/sbin/", "/usr/local/sbin/")
 SHELLS: Final = names("sh bash dash zsh ksh mksh ash fish csh tcsh rbash yash")
-HARMLESS_VARIABLES: Final = names("LANG LANGUAGE TZ NO_COLOR FORCE_COLOR CLICOLOR TERM CI COLUMNS LINES")
+HARMLESS_VARIABLES: Final = names(
+    "LANG LANGUAGE TZ NO_COLOR FORCE_COLOR CLICOLOR CLICOLOR_FORCE TERM CI COLUMNS LINES RUST_BACKTRACE"
+    " PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE"
+)
 
 
 def program(word: Word) -> str:
@@ -84,7 +87,7 @@ SHAPES: Final = {
     "ionice": shape("c n --class --classdata", flags="t"),
     "builtin": shape(),
     "exec": shape("a"),
-    "env": shape("u C S --unset --chdir --split-string", flags="te", harmful=("-",)),
+    "env": shape("u C S P a --unset --chdir --split-string --argv0", flags="te", harmful=("-",)),
     "setsid": shape(),
     "sudo": shape(
         "u g h p C D R T U r t --user --group --host --prompt --chdir --chroot --role --type", flags="e"
@@ -93,23 +96,27 @@ SHAPES: Final = {
     "pkexec": shape("--user"),
     "run0": shape("u --user"),
     "xargs": shape(
-        "a d E I L n P s --arg-file --delimiter --max-args --max-procs --max-chars --process-slot-var",
+        "a d E I J L n P R s S --arg-file --delimiter --max-args --max-procs --max-chars --process-slot-var",
         flags="a",
     ),
     "parallel": shape("j a S --jobs --arg-file --colsep --delay --timeout --joblog --results", flags="a"),
-    "watch": shape("n --interval"),
+    "watch": shape("n q --interval --equexit"),
     "flock": shape("w E --timeout --conflict-exit-code", 1),
     "strace": shape("e o p s a b I O P S u E X --trace --output"),
     "ltrace": shape("e o p s a u"),
     "gdb": shape("x --command"),
     "valgrind": shape(),
     "perf": shape("o e", 1),
-    "unshare": shape("S G R w --setuid --setgid --root --wd"),
+    **dict.fromkeys(
+        names("tini dumb-init torsocks torify tsocks chronic ifne ccache softlimit nocache"), shape()
+    ),
+    **dict.fromkeys(names("gosu su-exec setuidgid s6-setuidgid faketime cgexec"), shape(operands=1)),
+    "unshare": shape("S G R w --setuid --setgid --root --wd --map-user --map-group --map-users --map-groups"),
     "nsenter": shape("t S G --target"),
     "chroot": shape(operands=1),
     "taskset": shape(operands=1),
-    "chrt": shape(operands=1),
-    "numactl": shape(),
+    "chrt": shape("T P D --sched-runtime --sched-period --sched-deadline", 1),
+    "numactl": shape("N m i C p --cpunodebind --membind --interleave --physcpubind --preferred"),
     "setarch": shape(operands=1),
     "linux32": shape(),
     "linux64": shape(),

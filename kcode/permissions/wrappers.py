@@ -13,8 +13,13 @@ from kcode.permissions.shell_script import Word
 from kcode.permissions.wrapper_shapes import SHAPES, SHELLS, Inner, past_options, plain, program, shape
 
 WRAPPERS: Final = (
-    frozenset(SHAPES) | SHELLS | {"eval", "trap", "su", "script", "runuser", "find", "source", ".", "jobs"}
+    frozenset(SHAPES)
+    | SHELLS
+    | {"eval", "trap", "su", "script", "runuser", "find", "fd", "fdfind", "source", ".", "jobs"}
 )
+
+
+_LATER: Final = "what it runs is only known when it runs"
 
 
 def unwrap(words: tuple[Word, ...]) -> list[Inner]:
@@ -32,8 +37,10 @@ def _command_option(words: tuple[Word, ...]) -> int | None:
     """The index of the script behind `-c` (alone or in a cluster such as `-lc`)."""
     for index, word in enumerate(words[1:], 1):
         text = word.text
-        if text in {"--command", "--session-command"} or (
-            text.startswith("-") and not text.startswith("--") and "c" in text[1:]
+        if (
+            (len(text) > 3 and "--command".startswith(text))
+            or text == "--session-command"
+            or (text.startswith("-") and not text.startswith("--") and "c" in text[1:])
         ):
             return index + 1
         if text.startswith("--command="):
@@ -73,6 +80,37 @@ def _eval(words: tuple[Word, ...]) -> list[Inner]:
 def _trap(words: tuple[Word, ...]) -> list[Inner]:
     rest = [w for w in words[1:] if w.text != "--"]
     return _script_at((words[0], *rest), 1) if len(rest) > 1 else []
+
+
+def _watch(words: tuple[Word, ...]) -> list[Inner]:
+    """What it repeats is put together to a text for a shell."""
+    return [
+        Inner(
+            script=" ".join(w.text for w in each.words),
+            unknown="" if all(w.literal for w in each.words) else _LATER,
+        )
+        for each in plain(words, SHAPES["watch"])
+    ]
+
+
+def _fd(words: tuple[Word, ...]) -> list[Inner]:
+    """`-x COMMAND ;` and `-X COMMAND ;` run it for what was found."""
+    for place, word in enumerate(words[1:], 1):
+        text = word.text
+        option, equals, joined = text.partition("=")
+        if option in {"--exec", "--exec-batch"} and equals:
+            return [Inner((Word(word.raw, joined, word.literal), *words[place + 1 :]), appended=True)]
+        if option in {"--exec", "--exec-batch"} or re.fullmatch(r"-[A-Za-z]*[xX]", text):
+            ends = next((i for i in range(place + 1, len(words)) if words[i].text == ";"), len(words))
+            return [Inner(words[place + 1 : ends], appended=True)] if words[place + 1 : ends] else []
+    return []
+
+
+def _script_command(words: tuple[Word, ...]) -> list[Inner]:
+    """`script -c TEXT`, or BSD's `script FILE COMMAND`."""
+    if _command_option(words) is not None:
+        return _user_switch(words)
+    return plain(words, shape("t T I O B E m o --log-in --log-out --log-io --log-timing", 1))
 
 
 def _user_switch(words: tuple[Word, ...]) -> list[Inner]:
@@ -175,7 +213,9 @@ _SPECIAL: Final[dict[str, Callable[[tuple[Word, ...]], list[Inner]]]] = {
     "trap": _trap,
     "su": _user_switch,
     "runuser": _user_switch,
-    "script": _user_switch,
+    "script": _script_command,
+    "watch": _watch,
+    **dict.fromkeys(("fd", "fdfind"), _fd),
     "env": _env,
     "find": _find,
     "command": _command,
