@@ -1,7 +1,7 @@
 """From the text of a call's arguments to what its tool takes."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from kcode.arguments.check import problems, signature
 from kcode.arguments.failure import ArgumentsError
@@ -10,6 +10,10 @@ from kcode.arguments.mend import mend
 from kcode.arguments.names import nearest
 from kcode.arguments.schema import Schema, is_closed, properties
 from kcode.types.messages import Repair
+
+_WRAPPERS = frozenset({"arguments", "args", "parameters", "params", "input", "kwargs"})
+_ABOUT = frozenset({"name", "tool", "tool_name", "function", "type", "id"})
+"""What may stand beside arguments in a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,9 @@ def parse(text: str, schema: Schema, *, read_only: bool = False, finished: bool 
     """
     mended = mend(text, may_close=read_only and finished)
     fit = Fit(root=schema)
-    value = fit.fields(mended.value, schema)
-    notes = [(kind, "") for kind in mended.kinds] + fit.notes
+    inner, wrapper = _unwrapped(mended.value, schema)
+    value = fit.fields(inner, schema)
+    notes = [(kind, "") for kind in mended.kinds] + ([("wrapped", wrapper)] if wrapper else []) + fit.notes
     unknown = [name for name in value if name not in properties(schema)] if is_closed(schema) else []
     wrong = problems(value, schema, schema)
     if wrong:
@@ -45,6 +50,17 @@ def parse(text: str, schema: Schema, *, read_only: bool = False, finished: bool 
         del value[name]
         notes.append(("unknown", name))
     return Parsed(value, tuple(Repair(place="arguments", kind=kind, detail=detail) for kind, detail in notes))
+
+
+def _unwrapped(value: dict[str, Any], schema: Schema) -> tuple[dict[str, Any], str]:
+    """Return the arguments without the call that they were wrapped into once more, and the wrapper's name."""
+    names = [name for name in value if name in _WRAPPERS]
+    if len(names) != 1 or not is_closed(schema) or not value.keys() <= {*names, *_ABOUT}:
+        return value, ""
+    inner: object = value[names[0]]
+    if not isinstance(inner, dict) or value.keys() & properties(schema).keys():
+        return value, ""
+    return cast("dict[str, Any]", inner), names[0]
 
 
 def _message(wrong: list[str], unknown: list[str], schema: Schema) -> str:

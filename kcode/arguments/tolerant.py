@@ -33,7 +33,7 @@ _PYTHON_ESCAPES = {
     "\n": "",
 }  # fmt: skip - two lines show the pairs better than eleven
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None}
-_PYTHON_WORDS: dict[str, Any] = {"True": True, "False": False, "None": None}
+_PYTHON_WORDS: dict[str, Any] = {"True": True, "False": False, "None": None, "undefined": None}
 _CLOSERS = {"{": "}", "[": "]"}
 _DEEPEST = 150
 

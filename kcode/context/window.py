@@ -68,12 +68,18 @@ class ContextWindow:
         """
         self._gauge.use(model)
         self._gauge.learn(state)
-        if overflow is not None:
+        media = self._projection.media(state)
+        heavy = overflow is not None and overflow.bytes_only and media > 0
+        if overflow is not None and not heavy:
             await self._learn(state, model, emit, overflow)
         room = self._room(state, model)
         used = self._gauge.used(state)
         await self._judge(state, model, emit, room)
         job = Job(self._tools, state, room, emit, respond)
+        if heavy:
+            # Pictures are many bytes and few tokens: the conversation is not too long.
+            await levels.lighten(job, media // 3)
+            used, overflow = job.used(), None
         if self._projection.media(state) > MEDIA:
             await levels.lighten(job, MEDIA // 2)
             used = job.used()

@@ -224,7 +224,7 @@ class Assembler:
         self._take_delta(cast("dict[str, Any]", delta), deltas)
 
     def _take_delta(self, delta: dict[str, Any], deltas: list[Delta]) -> None:
-        given: object = delta.get("content")
+        given: object = delta.get("content") or delta.get("refusal")
         content = given if isinstance(given, str) else _flat(given, ("text", "output_text")) if given else ""
         thinking = self._reasoning(delta)
         if content or thinking:

@@ -48,6 +48,7 @@ class RefusedError(ModelError):
         super().__init__(message, kind=kind, status=status)
         self.reason: Reason = reason
         self.detail = detail
+        self.bytes_only = reason == "body_too_large"
 
 
 _OTHER_KEYS = (
@@ -108,7 +109,8 @@ def error_from_payload(payload: Mapping[str, Any]) -> ModelError | None:
     status = int(code) if isinstance(code, (int, str)) and re.fullmatch(r"[45]\d\d", str(code)) else None
     if status is None:
         status = 429 if OVERLOADED.search(said.text) or "rate_limit" in said.text else 500
-        if QUOTA.search(said.text) or CONTEXT.search(said.text) or "invalid_request" in said.text:
+        asked = (QUOTA, CONTEXT, FILTERED)
+        if any(words.search(said.text) for words in asked) or "invalid_request" in said.text:
             status = 400
     return _classified(status, said, retry_after({}, body, now=0.0), None)
 

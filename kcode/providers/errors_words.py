@@ -31,7 +31,8 @@ REFUSALS: tuple[tuple[Reason, str], ...] = (
         "pairing",
         (
             r"tool_call_id|tool_calls? must be followed|prece+ding message with 'tool_calls'"
-            r"|tool_calls\[\d+\]\.id|role.*order|roles must alternate"
+            r"|tool_calls\[\d+\]\.id|role.*order|roles must alternate|unexpected role"
+            r"|tool_use.{0,40}without .?tool_result|unexpected .?tool_(?:use|result)"
         ),
     ),
     (

@@ -166,7 +166,7 @@ class OpenAIChat:
 
     async def _ask(self, request: Request, on_delta: OnDelta) -> AssistantMessage:
         body = self._encoder.body(request)
-        reply = Reply(request.tools if request.calls else (), model=self._info.id)
+        reply = Reply(request.tools, model=self._info.id, wanted=request.calls)
         events = 0
         async with Reading(lambda: self._client.post(body), self._patience) as reading:
             while data := await reading.take():

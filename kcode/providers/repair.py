@@ -68,6 +68,7 @@ def repair(
     tools: Sequence[ToolSpec],
     *,
     model: str = "",
+    wanted: bool = True,
     call_id: Callable[[], str] = new_call_id,
 ) -> AssistantMessage:
     """Return the message that a response means.
@@ -76,6 +77,7 @@ def repair(
         response: what the server sent.
         tools: the tools that were offered; without any, leaked calls are dropped.
         model: the model that was asked, where the response names none.
+        wanted: whether calls are; otherwise those that leaked or were written are dropped too.
         call_id: makes the ids of calls.
     """
     schemas: dict[str, Mapping[str, Any]] = {tool.name: tool.parameters for tool in tools}
@@ -89,23 +91,26 @@ def repair(
     mended = [*reasoning.mended, *content.mended]
     text, calls = content.text, response.calls
     leaked = _once(reasoning.calls + content.calls, mended)
-    if leaked and (calls or not tools):
-        mended.append(("leak_dropped", "a proper call came" if calls else "no tools were offered"))
+    if leaked and (calls or not tools or not wanted):
+        mended.append(("leak_dropped", "a proper call came" if calls else "no calls were asked for"))
     elif leaked:
         calls = leaked
+    elif written is not None and not wanted:
+        text = written.text
+        mended.append(("leak_dropped", "no calls were asked for"))
     elif written is not None:
         text, calls = written.text, tuple(RawCall("", name, arguments) for name, arguments in written.calls)
         mended += [("written_call", call.name) for call in calls]
     parts: list[AssistantPart] = []
     if thinking:
         parts.append(ThinkingPart(text=thinking, key=response.reasoning_key or "reasoning_content"))
-    if text.strip():
+    if any(sign.isprintable() and not sign.isspace() for sign in text):
         parts.append(TextPart(text=text))
     for call in calls:
         name = _named(call, schemas, mended)
         parts.append(ToolCall(id=call_id(), name=name, arguments=call.arguments))
     # A call that was begun in markup and never came is a promise like that of the finish reason.
-    promised = bool(tools) and (content.promised or reasoning.promised) and not calls
+    promised = bool(tools) and wanted and (content.promised or reasoning.promised) and not calls
     said = "tool_calls" if promised and response.finish.lower() not in _FINISHES else response.finish
     finish = _finish(said, bool(calls), mended)
     return AssistantMessage(

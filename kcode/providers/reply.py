@@ -14,8 +14,10 @@ from kcode.types.model import Delta, ToolSpec
 class Reply:
     """Receives one reply."""
 
-    def __init__(self, tools: Sequence[ToolSpec] = (), *, model: str = "") -> None:
+    def __init__(self, tools: Sequence[ToolSpec] = (), *, model: str = "", wanted: bool = True) -> None:
+        """`wanted` says whether calls of these tools are: otherwise those in the text are left out and not made."""
         self._tools = tools
+        self._wanted = wanted
         self._names = [tool.name for tool in tools]
         self._model = model
         self._assembler = Assembler()
@@ -69,7 +71,7 @@ class Reply:
             ModelError: the server reported an error, the reply is cut off or empty.
         """
         response = self._assembler.finish(cut=cut)
-        message = repair(response, self._tools, model=self._model)
+        message = repair(response, self._tools, model=self._model, wanted=self._wanted)
         _refuse_empty(message, response)
         said = self._reasoning.finish()
         thinking = said.thinking + said.text

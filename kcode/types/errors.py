@@ -65,6 +65,7 @@ class ModelError(KcodeError):
         status: the HTTP status, where one came.
         retry_after: seconds that the server asked to wait, where it did.
         window: the context window in tokens that an overflow error named, where it did.
+        bytes_only: whether an overflow is one of the request's bytes, and says nothing of tokens.
         usage: what the server counted of a response that came to no good end, where it did.
         unshown: what was received of such a response without being shown: the arguments of its calls.
     """
@@ -83,6 +84,7 @@ class ModelError(KcodeError):
         self.status = status
         self.retry_after = retry_after
         self.window = window
+        self.bytes_only = False
         self.usage: Usage | None = None
         self.unshown = ""
 

@@ -286,3 +286,36 @@ def test_the_shared_names_resolve_as_they_say(wire_corpus: Callable[[str], Any])
     tools = wire_corpus("tools.json")
     for row in wire_corpus("names.jsonl"):
         assert resolve(row["raw"], tools) == row["want"], row["raw"]
+
+
+EDITED = {"file_path": "a", "old_string": "x", "new_string": "y"}
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        {"arguments": EDITED},
+        {"name": "Edit", "arguments": EDITED},
+        {"type": "function", "parameters": EDITED},
+    ],
+)
+def test_arguments_that_stand_in_a_call_once_more_are_taken_out(wrapped: dict[str, Any]):
+    parsed = parse(json.dumps(wrapped), EDIT)
+    assert parsed.value == EDITED
+    assert [repair.kind for repair in parsed.repairs] == ["wrapped"]
+
+
+def test_what_only_resembles_a_wrapped_call_is_left_alone():
+    class Runs(BaseModel):
+        name: str
+        arguments: dict[str, Any]
+
+    own = {"name": "Edit", "arguments": EDITED}
+    assert parse(json.dumps(own), Runs.model_json_schema()).value == own
+    for other in (
+        {"arguments": EDITED, "note": "x"},
+        {"arguments": EDITED, "params": {}},
+        {"arguments": [1]},
+    ):
+        with pytest.raises(ArgumentsError, match="file_path is missing"):
+            parse(json.dumps(other), EDIT)

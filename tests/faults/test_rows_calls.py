@@ -183,9 +183,12 @@ async def test_row_31_markers_cut_anywhere_do_not_flash_and_prose_comes_out(faul
     assert talk.shown == "a <| b"
 
 
-async def test_row_32_a_leak_where_no_calls_are_wanted_is_stripped(faults: Faults):
+@pytest.mark.parametrize(
+    "leak", [_k2(), f'<tool_call>\n{{"name": "Bash", "arguments": {_ECHO}}}\n</tool_call>']
+)
+async def test_row_32_a_leak_where_no_calls_are_wanted_is_stripped(faults: Faults, leak: str):
     same = [says("", call("Glob", pattern="*.none")) for _ in range(12)]
-    async with faults(*same, said(f"I am stuck. {_k2()}")) as talk:
+    async with faults(*same, said(f"I am stuck.\n{leak}")) as talk:
         await talk.say()
     assert _ran(talk) == 0
     assert talk.answers[-1].text.strip() == "I am stuck."
@@ -272,6 +275,9 @@ async def test_row_37_thinking_goes_back_under_the_key_that_the_endpoint_uses(fa
         f"{{}}{_ECHO}",
         f"{_ECHO}{_ECHO}",
         json.dumps(_ECHO),
+        f'{{"arguments": {_ECHO}}}',
+        f'{{"name": "Bash", "parameters": {_ECHO}}}',
+        '{"command": "echo ran >> made", "timeout": undefined}',
     ],
 )
 async def test_row_38_arguments_are_mended_and_the_history_carries_valid_json(faults: Faults, raw: str):
@@ -279,7 +285,7 @@ async def test_row_38_arguments_are_mended_and_the_history_carries_valid_json(fa
         await talk.say()
     assert _ran(talk) == 1
     sent = next(c for m in talk.bodies[-1]["messages"] for c in m.get("tool_calls", []))
-    assert "command" in json.loads(sent["function"]["arguments"])
+    assert "command" in json.dumps(json.loads(sent["function"]["arguments"]))
 
 
 async def test_row_39_a_missing_brace_is_closed_for_reading_and_refused_for_changing(faults: Faults):

@@ -29,6 +29,13 @@ async def test_row_48_an_empty_response_is_asked_for_again_then_nudged_then_told
         assert len(talk.bodies) == 9
 
 
+async def test_row_48_signs_that_nobody_sees_are_no_answer(faults: Faults):
+    async with faults(said("\u200b\ufeff \n"), said("Done.")) as talk:
+        assert (await talk.say()).stop_reason == "end_turn"
+    assert talk.retries == ["empty"]
+    assert [m.text for m in talk.answers] == ["Done."]
+
+
 async def test_row_49_thinking_alone_is_no_answer(faults: Faults):
     claimed = said("(Empty response: {'content': [{'type': 'thinking', 'thinking': 'hm'}]})")
     async with faults(_THINKS, claimed, said("Done.")) as talk:
@@ -87,6 +94,24 @@ async def test_row_53_the_content_filter_is_told_in_words(faults: Faults):
         assert (ended.stop_reason, talk.retries) == ("error", [])
         assert "content filter" in ended.note
         assert (await talk.say()).stop_reason == "end_turn"
+
+
+async def test_row_53_the_content_filter_in_the_middle_of_a_stream_is_not_asked_again(faults: Faults):
+    risky = {"error": {"message": "filtered: high risk", "type": "content_filter"}}
+    async with faults(sse(chunk(content="I can"), risky), said("ok")) as talk:
+        ended = await talk.say()
+        assert (ended.stop_reason, talk.retries) == ("error", [])
+        assert "content filter" in ended.note
+        assert (await talk.say()).stop_reason == "end_turn"
+
+
+async def test_row_53_the_words_of_a_refusal_are_the_answer(faults: Faults):
+    words = "I cannot help with that."
+    pieces = [chunk(content=None, refusal=piece) for piece in (words[:8], words[8:])]
+    async with faults(sse(*pieces, chunk("stop"))) as talk:
+        assert (await talk.say()).stop_reason == "end_turn"
+        assert (talk.shown, talk.retries) == (words, [])
+    assert talk.answers[-1].text == words
 
 
 async def test_row_54_a_repeated_call_gets_reminders_a_summary_and_an_end(faults: Faults):

@@ -113,6 +113,20 @@ async def test_row_66_a_broken_pairing_is_put_right_once_and_then_told(faults: F
         assert "2 forms" in ended.note
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "messages.2: `tool_use` ids were found without `tool_result` blocks immediately after: call_1",
+        "messages.1.content.0: unexpected `tool_use_id` found in `tool_result` blocks",
+        "Unexpected role 'tool' after role 'user'",
+    ],
+)
+async def test_row_66_other_vendors_words_for_it_are_understood(faults: Faults, words: str):
+    async with faults(wired("Bash", {"command": "echo 1"}), refuses(400, words), said("ok")) as talk:
+        assert (await talk.say()).stop_reason == "end_turn"
+        assert _spoken(talk).strict
+
+
 async def test_row_66_a_result_without_its_call_in_the_history_is_sent_in_a_legal_form(faults: Faults):
     from kcode.types.events import MessageAdded
     from kcode.types.messages import TextPart, ToolMessage
@@ -199,6 +213,20 @@ async def test_row_70_a_body_that_is_too_large_loses_its_pictures_first(faults: 
             ended = await talk.conversation.prompt("look", [picture])
             assert ended.stop_reason == "end_turn"
     assert len(json.dumps(talk.bodies[-1])) < 2_097_152
+
+
+async def test_row_70_a_server_that_takes_less_is_sent_fewer_pictures_and_its_window_stays(faults: Faults):
+    too_large = refuses(413, "Request body too large: 1500000 bytes exceeds the limit")
+    fine = [said(f"picture {n}") for n in range(3)]
+    async with faults(*fine, too_large, too_large, said("all")) as talk:
+        for _ in range(4):
+            picture = ImagePart(media_type="image/png", data=_PICTURE[:200_000])
+            assert (await talk.conversation.prompt("look", [picture])).stop_reason == "end_turn"
+        assert talk.conversation.state.window_learnt == 0
+        assert talk.conversation.state.compacted is None
+    assert "Summaries" not in talk.notices
+    pictures = [json.dumps(body).count('"image_url": {') for body in talk.bodies]
+    assert pictures == [1, 2, 3, 4, 1, 0]
 
 
 async def test_row_71_a_picture_that_is_refused_is_left_out_not_the_turn(faults: Faults):
