@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
+from kcode.app.next_call import failing, reply_with, suggest, what_next
 from kcode.app.seen import Seen, what_was_seen
-from kcode.app.shown import Shown, failing, find_shown, reply_with, suggest
+from kcode.app.shown import Shown, find_shown
 from kcode.engine.guards import PlainHooks, with_words
 from kcode.types.hooks import Continue, Stop
-from kcode.types.messages import AssistantMessage, ToolCall, UserMessage
+from kcode.types.messages import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
 from kcode.types.state import State
 from kcode.types.tool import ToolOutput
 
@@ -90,10 +91,10 @@ class EndingGuard(PlainHooks):
 
     async def after_call(self, call: ToolCall, output: ToolOutput) -> ToolOutput:
         """Bring the task back with each result: small models lose it in a few of them."""
-        del call
         if not self._loses() or not self._prompt():
             return output
-        return with_words(output, self._task())
+        result = ToolMessage(call_id=call.id, name=call.name, parts=output.parts, is_error=output.is_error)
+        return with_words(output, self._task(self._seen(AssistantMessage(parts=(call,)), result)))
 
     async def before_stop(self, response: AssistantMessage) -> Stop | Continue | None:
         """Tell apart an answer, a cut-off one, an announcement and nothing at all."""
@@ -140,7 +141,7 @@ class EndingGuard(PlainHooks):
         self._in_a_row += 1
         self._asked = shown.call
         # A model that sees calls or commands that it showed would show them again; code it has to see to put it in.
-        asked = f"{shown.told}. {reply_with(shown.call, fenced=self._in_a_row > 1)}"
+        asked = f"{shown.told}. {reply_with(shown.call, again=self._in_a_row > 1)}"
         return Continue(asked, note=shown.note, drop=shown.kind != "code")
 
     def _nudge(self, kind: str, said: tuple[str, str]) -> Continue | None:
@@ -149,25 +150,26 @@ class EndingGuard(PlainHooks):
         self._left[kind] -= 1
         if kind == "cut" or not self._loses():
             return Continue(said[0], note=said[1])
-        call = self._asked or suggest(self._prompt(), self._seen())
+        prompt, seen = self._prompt(), self._seen()
+        mends = bool(seen.failed) and failing(prompt)
+        call = self._asked or ("" if mends else suggest(prompt, seen))
         # Small models that say nothing when they are told to call or answer do answer a plain question.
-        asked = _FIX if failing(self._prompt()) else _NEXT
-        words = f"{said[0]} {reply_with(call, fenced=bool(self._asked))}" if call else asked
+        asked = what_next(prompt, seen, again=True) if mends else _FIX if failing(prompt) else _NEXT
+        words = f"{said[0]} {reply_with(call, again=bool(self._asked))}" if call else asked
         return Continue(words, note=said[1], drop=kind == "announced")
 
-    def _seen(self) -> Seen:
-        return what_was_seen(self._state) if self._state else Seen()
+    def _seen(self, *more: Message) -> Seen:
+        state = self._state
+        return what_was_seen(state.system, (*state.transcript, *more)) if state else Seen()
 
     def _loses(self) -> bool:
         return self._writes or self._small
 
-    def _task(self) -> str:
+    def _task(self, seen: Seen) -> str:
         """Say what the person wants, and ask for the next call."""
         prompt = self._prompt()
         short = prompt if len(prompt) <= _TASK else f"{prompt[:_TASK]} ..."
-        return (
-            f"[kcode: the task is: {short}\nWhat is the next call? If all is done, say so in one sentence.]"
-        )
+        return f"[kcode: the task is: {short}\n{what_next(prompt, seen)}]"
 
 
 _INTENT = re.compile(

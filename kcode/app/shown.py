@@ -3,53 +3,45 @@
 import difflib
 import json
 import re
-import shlex
 import textwrap
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
+from pydantic import JsonValue
+
+from kcode.app.next_call import FILE, failing, look, run_tests, unfinished, write_call
 from kcode.app.seen import Seen
 from kcode.types.model import JsonObject
 
 _OBJECT = re.compile(r'\{\s*"name"\s*:')
+_WRITTEN = re.compile(
+    r'\{\s*"name"\s*:\s*"(\w+)"\s*,\s*"arguments"\s*:\s*\{(.*?)\}\s*\}\s*(?:```|\Z)', re.DOTALL
+)
+_FIELD = re.compile(r'(?:\A|,)\s*"(\w+)"\s*:')
+_BARE = re.compile(r'(?<!\\)"')
+"""A quote that is not escaped."""
 _FENCE = re.compile(
     r"^[ \t]*(?P<fence>```+|~~~+)[ \t]*(?P<info>[^\n`]*)\n(?P<body>.*?)(?:^[ \t]*(?P=fence)|\Z)",
     re.MULTILINE | re.DOTALL,
 )
 _SHELLS = frozenset({"sh", "bash", "zsh", "shell", "console", "terminal"})
 _NO_CODE = frozenset({"", "text", "txt", "output", "log", "diff", "markdown", "md"})
-_FILE = re.compile(r"[\w./-]*\w\.[A-Za-z]\w{0,4}\b")
-_SOURCE = re.compile(
-    r"\.(?:py|pyi|js|mjs|ts|jsx|tsx|vue|go|rs|java|kt|swift|scala|c|h|cc|cpp|hpp|cs|rb|php|pl|lua|sh|sql|html|css)$"
+_HEADER = re.compile(
+    rf"\s*(?:#|//|--|/\*|<!--)+\s*(?:file:\s*)?({FILE.pattern})\s*(?:\*/|-->)?[ \t]*\n", re.IGNORECASE
 )
+"""The name of a file as the first line of code."""
 _QUESTION = re.compile(
     r"\?|^\W*(?:what|why|how|who|which|when|where|explain|describe|tell|show|summari[sz]e|review|list|print)\b",
     re.IGNORECASE,
 )
-_FAILS = re.compile(r"\b(?:fail\w*|bugs?|errors?|broken|crash\w*|exceptions?|traceback)\b", re.IGNORECASE)
 _ADVICE = re.compile(r"\byou (?:can|could|should|need to|have to|must|will need to)\b", re.IGNORECASE)
+_DEFINES = re.compile(
+    r"\s*(?:(?:async|export|public|private|static|pub)\s+)*(?:def|class|func|fn|function)\b"
+)
 _ELIDED = re.compile(
     r"^\s*(?:#|//|--|/\*)?\s*(?:\.\.\.|.*\b(?:rest of|existing|unchanged)\b.*)\s*(?:\*/)?$", re.IGNORECASE
 )
-_TESTS = {
-    r"\btest_\w+\.py\b|\b\w+_test\.py\b": "python3 -m pytest -q",
-    r"\bpackage\.json\b": "npm test",
-    r"\bCargo\.toml\b": "cargo test",
-    r"\bgo\.mod\b": "go test ./...",
-}
-"""How the tests of a folder are run, by a file in it."""
-_RUN = re.compile(r"\b(?:run|execute|start|try|test)\b", re.IGNORECASE)
-_RUNNERS = {
-    "py": "python3",
-    "js": "node",
-    "sh": "bash",
-    "rb": "ruby",
-    "go": "go run",
-    "php": "php",
-    "pl": "perl",
-}
-"""How a single file is run, by its ending."""
 _PLANNED = 4
 """Calls in the text of one response from which on it is a plan; a list of a few may be meant to be run."""
 _BEYOND = 2_500
@@ -101,53 +93,29 @@ def find_shown(text: str, prompt: str, offered: Collection[str], seen: Seen) -> 
         offered: names of the tools.
         seen: what the model knows already.
     """
-    calls = _calls(text, offered)
+    calls = _calls(text, offered) or _damaged(text, offered)
     if calls:
         return _ask("call", _first(calls, prompt, seen))
     if _QUESTION.search(prompt):
         return None
+    words = _FENCE.sub("", text)
     blocks = [(_language(m["info"]), m["body"], text[: m.start()]) for m in _FENCE.finditer(text)]
     for language, body, before in blocks:
         if language in _SHELLS and body.strip() and "Bash" in offered:
             return _ask(
-                "command", _call("Bash", command=re.sub(r"^\s*\$ ", "", body.strip(), flags=re.MULTILINE))
+                "command",
+                write_call("Bash", command=re.sub(r"^\s*\$ ", "", body.strip(), flags=re.MULTILINE)),
             )
         if language not in _NO_CODE and {"Read", "Edit", "Write"} <= {*offered}:
-            call = _change(textwrap.dedent(body), _named(before) or _named(text), seen)
+            file, code = _headed(textwrap.dedent(body))
+            call = _change(code, file or _named(_FENCE.sub("", before)) or _named(words), seen)
             if call:
                 return _ask("code", call)
     if _ADVICE.search(text) and (len(text) >= _PROSE or not seen.changed) and "Read" in offered:
-        call = _call("Read", file_path=_named(text)) if _named(text) else _look(seen)
+        call = write_call("Read", file_path=_named(words)) if _named(words) else look(seen)
         return _ask("prose", call) if call else None
-    call = _unfinished(prompt, seen) if "Bash" in offered else ""
+    call = unfinished(prompt, seen) if "Bash" in offered else ""
     return _ask("unrun", call) if call else None
-
-
-def _unfinished(prompt: str, seen: Seen) -> str:
-    """Run what was changed, where the person wants it run; empty where it was, or nobody knows how."""
-    if not seen.changed or seen.ran:
-        return ""
-    if failing(prompt):
-        return _tests(seen)
-    runner = _RUNNERS.get(seen.changed.rpartition(".")[2], "") if _RUN.search(prompt) else ""
-    return _call("Bash", command=f"{runner} {shlex.quote(seen.changed)}") if runner else ""
-
-
-def _tests(seen: Seen) -> str:
-    command = next((command for sign, command in _TESTS.items() if re.search(sign, seen.around)), "")
-    return _call("Bash", command=command) if command else ""
-
-
-def failing(prompt: str) -> bool:
-    """Whether the person speaks of something that fails."""
-    return bool(_FAILS.search(prompt))
-
-
-def suggest(prompt: str, seen: Seen) -> str:
-    """A call that makes sense now, whatever was said: run what fails or is new, look at the files; empty for none."""
-    if seen.changed:
-        return _unfinished(prompt, seen)
-    return (failing(prompt) and not seen.ran and _tests(seen)) or _look(seen)
 
 
 def runaway(text: str) -> bool:
@@ -158,12 +126,6 @@ def runaway(text: str) -> bool:
     return len(calls) > _PLANNED or len(text) - calls[0] > _BEYOND
 
 
-def reply_with(call: str, *, fenced: bool = False) -> str:
-    """Ask for one call, on a line of its own; asked again, as a block, since the same words get the same answer."""
-    form = f"```json\n{call}\n```" if fenced else call
-    return f"Reply with this call, and with nothing else:\n{form}"
-
-
 def _ask(kind: Kind, call: str) -> Shown:
     told, note = _SAID[kind]
     return Shown(kind, told, call, note)
@@ -171,8 +133,14 @@ def _ask(kind: Kind, call: str) -> Shown:
 
 def _named(text: str) -> str:
     """The file that a text names last."""
-    found = _FILE.findall(text)
+    found = FILE.findall(text)
     return found[-1] if found else ""
+
+
+def _headed(code: str) -> tuple[str, str]:
+    """Part the name of a file that code begins with, in a comment of its own, from the rest; "" where there is none."""
+    head = _HEADER.match(code)
+    return (head[1], code[head.end() :]) if head else ("", code)
 
 
 def _change(code: str, file: str, seen: Seen) -> str:
@@ -181,21 +149,17 @@ def _change(code: str, file: str, seen: Seen) -> str:
         return ""
     first = code.strip().splitlines()[0]
     path = next((p for p in seen.read if p == file or p.endswith(f"/{file}")), "") if file else ""
-    path = path or next((p for p, text in seen.read.items() if not file and first in text), "")
+    known = bool(file) and bool(re.search(rf"(?<![\w.-]){re.escape(file)}(?![\w-])", seen.around))
+    fits = not file or (not known and _DEFINES.match(first))
+    path = path or next((p for p, text in seen.read.items() if fits and first in text), "")
     if path:
         edit = _edit(seen.read[path], code)
-        return _call("Edit", file_path=path, old_string=edit[0], new_string=edit[1]) if edit else ""
+        return write_call("Edit", file_path=path, old_string=edit[0], new_string=edit[1]) if edit else ""
     if file:
-        known = re.search(rf"(?<![\w.-]){re.escape(file)}(?![\w-])", seen.around)
-        return _call("Read", file_path=file) if known else _call("Write", file_path=file, content=code)
-    return _look(seen)
-
-
-def _look(seen: Seen) -> str:
-    """Look at the next file that is known and no test."""
-    named = dict.fromkeys(n for n in _FILE.findall(seen.around) if _SOURCE.search(n) and "test" not in n)
-    unread = [n for n in named if not any(p == n or p.endswith(f"/{n}") for p in seen.read)]
-    return _call("Read", file_path=unread[0]) if unread else ""
+        return (
+            write_call("Read", file_path=file) if known else write_call("Write", file_path=file, content=code)
+        )
+    return look(seen)
 
 
 def _edit(old: str, code: str) -> tuple[str, str] | None:
@@ -221,10 +185,6 @@ def _language(info: str) -> str:
     return (info.split() or [""])[0].strip("{}.").lower()
 
 
-def _call(name: str, **arguments: str) -> str:
-    return json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)
-
-
 def _calls(text: str, offered: Collection[str]) -> Sequence[JsonObject]:
     """The calls of offered tools in a text."""
     found: list[JsonObject] = []
@@ -242,11 +202,35 @@ def _calls(text: str, offered: Collection[str]) -> Sequence[JsonObject]:
     return found
 
 
+def _damaged(text: str, offered: Collection[str]) -> Sequence[JsonObject]:
+    """A call whose quotes are not escaped, as it was most likely meant: it is for the model to say so."""
+    found = _WRITTEN.search(text)
+    if not found or found[1] not in offered:
+        return ()
+    body = found[2]
+    fields = list(_FIELD.finditer(body))
+    ends = [field.start() for field in fields[1:]] + [len(body)]
+    values = [_value(body[field.end() : end].strip()) for field, end in zip(fields, ends, strict=True)]
+    if not values or None in values:
+        return ()
+    return [{"name": found[1], "arguments": dict(zip((field[1] for field in fields), values, strict=True))}]
+
+
+def _value(text: str) -> JsonValue:
+    """Read the value of a field, a text also with quotes in it that are not escaped; None where it is none."""
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = '"' + _BARE.sub(r"\"", text[1:-1]) + '"'
+    try:
+        return cast("JsonValue", json.loads(text, strict=False))
+    except ValueError:
+        return None
+
+
 def _first(calls: Sequence[JsonObject], prompt: str, seen: Seen) -> str:
     """The call to begin with: the first, but what fails is to be run before it is mended."""
     if failing(prompt) and not seen.ran:
         shown = (json.dumps(call, ensure_ascii=False) for call in calls if call["name"] == "Bash")
-        run = next(shown, "") or _tests(seen)
+        run = next(shown, "") or run_tests(seen)
         if run:
             return run
     return json.dumps(calls[0], ensure_ascii=False)

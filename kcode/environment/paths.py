@@ -135,10 +135,27 @@ def _new(text: str, root: Path, folders: Sequence[Path]) -> ResolvedPath:
             kinds.append(kind)
     _refuse_impossible(clean)
     path = locate(clean, root)
+    _refuse_elsewhere(path, root, folders)
     detail = f"{text} -> {shown_path(path, root)}"
     return _resolved(
         path, root, folders, Repair(place="meaning", kind="+".join(kinds), detail=detail) if kinds else None
     )
+
+
+def _refuse_elsewhere(path: Path, root: Path, folders: Sequence[Path]) -> None:
+    """Refuse a new file under a root that a model made up, whose end fits the working folder.
+
+    A person would be asked about a place that nobody means, and where nobody can be asked the task would end.
+    """
+    if _there(path.parent) or is_inside(Path(os.path.realpath(path)), (root, *folders)):
+        return
+    ends = (Path(*path.parts[at:]) for at in range(1, len(path.parts)))
+    meant = next((end for end in ends if _there(root / (end.parent if end.name != str(end) else end))), None)
+    if meant is not None:
+        raise ToolError(
+            f"There is no folder {escape_name(str(path.parent))}. Did you mean {escape_name(str(meant))}? The working "
+            f"folder is {escape_name(str(root))}. If it is to be outside, make its folder first."
+        )
 
 
 def _respelled(text: str, root: Path, *, new: bool) -> Iterator[tuple[str, Path]]:

@@ -177,3 +177,35 @@ def test_what_was_changed_is_run_where_the_person_wants_it_run() -> None:
     assert next_call("create it and run it", Seen(changed="hello.txt")) == ""
     assert next_call("create it", Seen(changed="hello.py")) == ""
     assert "pytest" in next_call("fix the bug", Seen(changed="a.py", around="test_a.py"))
+
+
+def test_a_file_that_heads_its_code_is_the_one_that_is_meant() -> None:
+    text = (
+        "Correct `add`, as numbers.append does:\n```python\n# calc.py\ndef add(a, b):\n    return a + b\n```"
+    )
+    edit = {"file_path": "calc.py", "old_string": "    return a - b", "new_string": "    return a + b"}
+    assert asked(text, {"calc.py": OLD, "other.py": "x = 1\n"}) == ("Edit", edit)
+    assert asked(text, around="In it: calc.py") == ("Read", {"file_path": "calc.py"})
+
+
+def test_code_under_a_wrong_name_is_for_the_file_that_defines_it_and_imports_tell_nothing() -> None:
+    text = "In `adding.py`:\n```python\n{}def add(a, b):\n    return a + b\n```"
+    found = asked(text.format(""), {"calc.py": OLD})
+    assert found is not None
+    assert (found[0], found[1]["file_path"]) == ("Edit", "calc.py")
+    found = asked(text.format("import os\n"), {"calc.py": f"import os\n{OLD}"})
+    assert found is not None
+    assert (found[0], found[1]["file_path"]) == ("Write", "adding.py")
+
+
+@pytest.mark.parametrize("new", ['return " ".join(x)', "return 1,", 'say("a", "b")'])
+def test_a_call_whose_quotes_are_not_escaped_is_asked_for_as_it_was_meant(new: str) -> None:
+    text = (
+        f'```json\n{{\n  "name": "Edit",\n  "arguments": {{\n    "file_path": "a.py",\n'
+        f'    "old_string": "return "".join(x)",\n    "new_string": "{new}",\n    "replace_all": false\n  }}\n}}\n```'
+    )
+    assert asked(text) == (
+        "Edit",
+        {"file_path": "a.py", "old_string": 'return "".join(x)', "new_string": new, "replace_all": False},
+    )
+    assert asked(text.replace("Edit", "Mystery")) is None

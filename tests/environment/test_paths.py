@@ -1,6 +1,7 @@
 """What a model writes as a path becomes the file that it means, or a refusal that helps."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,23 @@ def test_a_new_name_is_mended_only_where_it_can_be_no_name(root: Path, text: str
     found = resolve_path(text.format(root=root), root, must_exist=False)
     assert found.path == root / meant
     assert (found.repair.kind if found.repair else "") == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("/workspace/src/new.py", "src/new.py"), ("/made/up/README.md", "README.md")],
+)
+def test_a_root_that_is_made_up_is_refused_with_what_fits_the_working_folder(
+    root: Path, text: str, meant: str
+) -> None:
+    with pytest.raises(ToolError, match=rf"There is no folder /\w+.*Did you mean {re.escape(meant)}\?"):
+        resolve_path(text, root, must_exist=False)
+
+
+def test_a_new_file_outside_is_no_mistake_where_its_folder_is_there_or_nothing_fits(root: Path) -> None:
+    (root.parent / "src").mkdir()
+    for text in (f"{root.parent}/src/app.py", "/workspace/other/new.py", f"{root}/not/yet/README.md"):
+        resolve_path(text, root, must_exist=False)
 
 
 def test_links_decide_what_is_inside(root: Path):
