@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+    from types import TracebackType
 
     from kcode.config.options import Options
 
@@ -66,6 +67,7 @@ def main(argv: "Sequence[str] | None" = None) -> int:
     if argv is not None:
         return _main(list(argv))
     _fill_streams()
+    sys.excepthook = _crashed
     # Loading makes a few hundred thousand objects that stay: looking through them for garbage again and again
     # takes a tenth of a short run, and another tenth at the exit, where nothing is worth finding any more.
     gc.set_threshold(*GARBAGE)
@@ -79,6 +81,12 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         return INTERRUPTED
     finally:
         gc.freeze()
+
+
+def _crashed(kind: "type[BaseException]", error: BaseException, trace: "TracebackType | None") -> None:
+    from kcode.app.faults import crashed  # noqa: PLC0415 - only a crash pays
+
+    crashed(kind, error, trace)
 
 
 def _fill_streams() -> None:

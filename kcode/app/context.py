@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,9 +49,10 @@ def limits_of(settings: Settings) -> Limits:
 class Spill:
     """Stores texts that leave the model's view in files that it may read."""
 
-    def __init__(self, folder: Path | None) -> None:
-        """`folder`: where the files go, made when first needed; None stores nothing."""
+    def __init__(self, folder: Path | None, hide: Callable[[str], str] = str) -> None:
+        """`folder`: where the files go, made when first needed; None stores nothing. `hide` takes secrets out."""
         self._folder = folder
+        self._hide = hide
 
     async def __call__(self, name: str, text: str) -> str:
         """Store a text; returns the file's path, "" where it could not be written."""
@@ -67,7 +68,7 @@ class Spill:
     def _write(self, path: Path, text: str) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
-        path.write_text(text, encoding="utf-8", errors="replace")
+        path.write_text(self._hide(text), encoding="utf-8", errors="replace")
 
 
 class Looker:

@@ -82,7 +82,8 @@ class Conversation(View):
             near = nearest(name, self._known())
             hint = f" Did you mean /{near[0]}?" if near else " `/help` lists them all."
             return CommandResult(f"There is no command /{name}.{hint}", is_error=True)
-        return await command.run(self, arguments)
+        result = await command.run(self, arguments)
+        return replace(result, text=self._parts.secrets.hide(result.text))
 
     async def complete(self, prompt: str) -> str:
         """Ask the model one thing beside the conversation."""
@@ -106,7 +107,7 @@ class Conversation(View):
         text = f"The user ran a command.\n$ {command}\n{result.output[:SHELL_SHOWN]}\n[exit status {result.status}]"
         message = UserMessage(parts=(TextPart(text=text),), origin="shell")
         await self._agent.emit(MessageAdded(message=message))
-        return result
+        return replace(result, output=self._parts.secrets.hide(result.output))
 
     def to_background(self) -> Sequence[str]:
         """Let the running commands go on in the background; returns their ids."""

@@ -20,6 +20,7 @@ from kcode.providers.fallback import FallbackModel
 from kcode.providers.openai_chat import Hooks, OpenAIChat
 from kcode.providers.profile import Profile
 from kcode.providers.reading import Patience
+from kcode.screen.secrets import Secrets
 from kcode.types.connection import Connection
 from kcode.types.errors import ConfigError, ModelError
 from kcode.types.model import JsonObject, Model, ModelInfo
@@ -35,6 +36,7 @@ class Models:
     Attributes:
         connection: the endpoint.
         tell: informs the person, where another model is asked.
+        secrets: gets the keys of every endpoint that is asked.
         offered: what the endpoint said of its models when it was asked.
         left_alone: by name, until when models that failed are not asked; one that the person names is.
     """
@@ -45,6 +47,7 @@ class Models:
     home: Home
     environ: Mapping[str, str]
     tell: Callable[[str], Awaitable[None]]
+    secrets: Secrets = field(default_factory=Secrets)
     offered: dict[str, ModelInfo] = field(default_factory=dict[str, ModelInfo])
     left_alone: dict[str, float] = field(default_factory=dict[str, float])
 
@@ -113,6 +116,7 @@ class Models:
         return await self._plain(replace(found, effort=effort), session)
 
     async def _plain(self, connection: Connection, session: str) -> OpenAIChat:
+        self.secrets.add(connection.secrets)
         model = await open_model(
             connection, environ=self.environ, session=session, patience=patience_of(self.settings)
         )
@@ -135,7 +139,7 @@ class Models:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.touch(mode=0o600)
-            path.write_bytes(body)
+            path.write_bytes(self.secrets.hide_bytes(body))
         except OSError:
             return ""
         return str(path)

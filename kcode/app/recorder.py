@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from kcode.app.faults import without_keys
 from kcode.app.spending import Spending
 from kcode.screen.printing import complain
 from kcode.session.log import SessionLog
@@ -88,4 +89,4 @@ class Recorder:
     def _complain(self, error: Exception) -> None:
         if not self._complained:
             self._complained = True
-            complain(f"kcode: showing an event failed: {type(error).__name__}: {error}")
+            complain(without_keys(f"kcode: showing an event failed: {type(error).__name__}: {error}"))

@@ -13,7 +13,9 @@ from kcode.app.connecting import find_connection
 from kcode.app.context import Contexts, Looker, MemoryDesk, Spill, limits_of
 from kcode.app.conversation import Conversation
 from kcode.app.deadline import Deadline, Patient
+from kcode.app.discreet import Discreet
 from kcode.app.engine import Engine
+from kcode.app.faults import keep_keys_out
 from kcode.app.guarding import Guarding
 from kcode.app.keeping import KeepingEnvironment
 from kcode.app.limits import Limits, Meter
@@ -36,6 +38,7 @@ from kcode.engine.ports import Clock
 from kcode.environment.local import LocalEnvironment
 from kcode.process.programs import outside
 from kcode.prompts.build import system_prompt
+from kcode.screen.secrets import Secrets
 from kcode.session.checkpoints import Checkpoints
 from kcode.session.fold import Fold
 from kcode.session.log import SessionLog
@@ -81,6 +84,7 @@ async def open_conversation(
         SessionError: the session to go on with cannot be opened.
         ModelError: the endpoint was asked for its models and failed.
     """
+    keep_keys_out()
     return await _Opening(options, frontend, model, environment, host, clock or Clock()).open()
 
 
@@ -98,7 +102,8 @@ class _Opening:
     ) -> None:
         self._options = options
         self._deadline = Deadline(clock, options.max_time, person=options.interactive)
-        self._frontend = Patient(frontend, self._deadline)
+        self._secrets = Secrets()
+        self._frontend = Patient(Discreet(frontend, self._secrets), self._deadline)
         self._model = model
         self._environment = environment
         self._host = host
@@ -137,7 +142,7 @@ class _Opening:
             self._home.path,
             troubles.append,
             version=__version__,
-            redact=_redactor(connection),
+            redact=self._secrets.hide,
             writable=self._home.writable and options.persist,
         )
         sessions = Sessions(store, options.cwd)
@@ -158,7 +163,7 @@ class _Opening:
         contexts = Contexts(
             limits_of(loaded.settings),
             model.info.window,
-            Spill(folder if self._home.writable else None),
+            Spill(folder if self._home.writable else None, self._secrets.hide),
             Looker(environment),
             desk.places,
         )
@@ -185,6 +190,7 @@ class _Opening:
             clock=self._clock,
             memory=desk,
             notices=self._notices,
+            secrets=self._secrets,
         )
         if opened.state is not None:
             for event in opened.state.settlement():
@@ -221,6 +227,7 @@ class _Opening:
         if found.connection is None:
             raise NoConnectionError("\n".join([*self._notices, missing_text(loaded.settings)]))
         self._notices += found.warnings
+        self._secrets.add(found.connection.secrets)
         return found.connection
 
     def _local(self, loaded: Loaded, confinement: Confinement, *, trusted: bool) -> Environment:
@@ -238,6 +245,7 @@ class _Opening:
         )
         local.trusted = trusted
         local.processes.fencing = confinement
+        local.processes.secrets = self._secrets
         confinement.folders = local.folders
         if self._host is None:
             return local
@@ -282,7 +290,9 @@ class _Opening:
         async def tell(text: str) -> None:
             await recorder(Notice(text=text, level="warning", code="fallback"))
 
-        return Models(connection, self._options, loaded.settings, self._home, self._environ, tell)
+        return Models(
+            connection, self._options, loaded.settings, self._home, self._environ, tell, self._secrets
+        )
 
     async def _open(self, models: Models, state: Fold | None, recorder: Recorder) -> Model:
         """Open the model; a resumed conversation goes on with its own unless another one is named."""
@@ -349,14 +359,3 @@ def _tools(authorizer: Authorizer, wanted: Collection[str] | None, window: int) 
     elif window <= SMALL_WINDOW:
         found = [tool for tool in found if tool.core]
     return {tool.name: tool for tool in found if not authorizer.removes(tool.name)}
-
-
-def _redactor(connection: Connection) -> Callable[[str], str]:
-    secrets = sorted(connection.secrets, key=len, reverse=True)
-
-    def redact(text: str) -> str:
-        for secret in secrets:
-            text = text.replace(secret, "[key]")
-        return text
-
-    return redact

@@ -16,6 +16,7 @@ from kcode.config.layers import Loaded
 from kcode.config.options import Options
 from kcode.engine.agent import Agent
 from kcode.engine.ports import Clock
+from kcode.screen.secrets import Secrets
 from kcode.types.command import RewindPoint, SessionSummary
 from kcode.types.connection import Connection
 from kcode.types.environment import Environment
@@ -49,6 +50,8 @@ class Parts:
     clock: Clock = field(default_factory=Clock)
     memory: MemoryDesk | None = None
     notices: list[str] = field(default_factory=list[str])
+    secrets: Secrets = field(default_factory=Secrets)
+    """What is never shown."""
 
 
 class View:

@@ -11,11 +11,12 @@ from kcode.environment.fence import Confined
 from kcode.process.environ import clean_environment
 from kcode.process.job import Job
 from kcode.process.limits import Limits, process_limit
-from kcode.process.output import LIMIT, Output
+from kcode.process.output import LIMIT, Output, Spill
 from kcode.process.scratch import OUTPUT, Scratch
 from kcode.process.shell import MAX_ARGUMENT, Left, State, command_line, find_shell, taint
 from kcode.process.tree import lives
 from kcode.screen.sanitise import Sanitiser, sanitise
+from kcode.screen.secrets import Pieces, Secrets
 from kcode.types.environment import BackgroundOutput, CommandResult, OnOutput
 
 
@@ -71,6 +72,8 @@ class LocalProcesses:
         """
         self.fencing: Fencing | None = None
         """Puts a fence around commands; None for none."""
+        self.secrets = Secrets()
+        """What is taken out of output that is kept in files."""
         self.more: MoreVariables | None = None
         """Asked before each command for variables that it gets beside the others."""
         self._root = root
@@ -242,7 +245,7 @@ class LocalProcesses:
             argv=how.argv,
             cwd=self._cwd,
             env={**self._env, **given},
-            spill=folder / f"{id_}{OUTPUT}",
+            spill=Spill(folder / f"{id_}{OUTPUT}", hide=Pieces(self.secrets)),
             limit=self._output_limit,
             on_bytes=show if on_output is not None else None,
             enter=how.enter,

@@ -39,7 +39,7 @@ class Job:
         argv: Sequence[str],
         cwd: Path,
         env: Mapping[str, str],
-        spill: Path,
+        spill: Spill,
         limit: int,
         on_bytes: OnText | None,
         enter: Enter | None = None,
@@ -49,7 +49,7 @@ class Job:
         self.cwd = cwd
         self.detached = asyncio.Event()
         self._limit = limit
-        self._spill = Spill(spill)
+        self._spill = spill
         self._output = Output(limit, self._spill)
         self._progress = Progress(on_bytes) if on_bytes is not None else None
         read_end, write_end = os.pipe()

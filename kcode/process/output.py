@@ -7,6 +7,7 @@ import os
 import re
 from collections import deque
 from pathlib import Path
+from typing import Protocol
 
 LIMIT = 30_000
 """Bytes of output that are shown, as a rule."""
@@ -28,6 +29,18 @@ _LOUD_LINE = 300
 _OVERWRITTEN = re.compile(r"^[^\r\n]*\r(?=[^\n])(?:[^\r\n]*\r(?=[^\n]))+", re.MULTILINE)
 
 
+class Hiding(Protocol):
+    """Takes secrets out of a text that comes in pieces."""
+
+    def feed_bytes(self, piece: bytes) -> bytes:
+        """Take in the next bytes and return what can be written."""
+        ...
+
+    def finish_bytes(self) -> bytes:
+        """Return what was held back, at the end."""
+        ...
+
+
 class Spill:
     """A file that takes output as it comes, up to a cap; made when first written to.
 
@@ -37,8 +50,10 @@ class Spill:
         problem: why it holds no more, in words; empty if it holds everything.
     """
 
-    def __init__(self, path: Path, cap: int = SPILL_CAP) -> None:
+    def __init__(self, path: Path, cap: int = SPILL_CAP, hide: Hiding | None = None) -> None:
+        """`hide` takes secrets out of what is written."""
         self.path = path
+        self._hide = hide
         self.written = 0
         self.problem = ""
         self._cap = cap
@@ -46,6 +61,9 @@ class Spill:
 
     def write(self, data: bytes) -> None:
         """Append; a full disk or the cap ends it without an error."""
+        self._write(data if self._hide is None else self._hide.feed_bytes(data))
+
+    def _write(self, data: bytes) -> None:
         if self.problem:
             return
         if len(data) > self._cap - self.written:
@@ -66,6 +84,8 @@ class Spill:
 
     def close(self) -> None:
         """Close the file; it stays where it is."""
+        if self._hide is not None and self._fd >= 0 and not self.problem:
+            self._write(self._hide.finish_bytes())
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Collection
 
+from kcode.screen.secrets import spellings
+
 PLACEHOLDER = "[redacted]"
-_SHORTEST_KNOWN = 8
 
 _TOKENS = re.compile(
     r"\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{16,}"
@@ -99,12 +100,12 @@ def redact(text: str, known: Collection[str] = ()) -> str:
 
     Args:
         text: anything.
-        known: secrets in use, replaced wherever they stand; those shorter than eight characters are not, since
-            they would match by chance.
+        known: secrets in use, replaced wherever and however they stand; those shorter than eight characters are not,
+            since they would match by chance.
     """
     for secret in sorted(known, key=len, reverse=True):
-        if len(secret) >= _SHORTEST_KNOWN:
-            text = text.replace(secret, PLACEHOLDER)
+        for spelling in spellings(secret):
+            text = text.replace(spelling, PLACEHOLDER)
     if "PRIVATE KEY" in text:
         text = _PRIVATE_KEY.sub(PLACEHOLDER, text)
     if "sk-" in text:

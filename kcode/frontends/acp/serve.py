@@ -55,7 +55,11 @@ class _Process:
     async def _serve(self, lines: Lines) -> None:
         first = await self._greeted(lines)
         await asyncio.to_thread(importlib.import_module, "kcode.frontends.acp.server")
+        from kcode.app.faults import KeylessFormatter  # noqa: PLC0415 - see hello
         from kcode.frontends.acp.server import Server, connected  # noqa: PLC0415 - see hello
+
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(KeylessFormatter("kcode: %(message)s"))
 
         self._server = Server(self._options, hello.abilities(first))
         await connected(self._server, lines)

@@ -33,6 +33,7 @@ from acp.schema import (
 )
 from pydantic import BaseModel, ValidationError
 
+from kcode.app.faults import without_keys
 from kcode.config.home import find_home
 from kcode.config.options import Options
 from kcode.frontends.acp import hello
@@ -113,7 +114,7 @@ class Server:
             raise
         except Exception as error:
             self._log.exception("%s failed", method)
-            words = f"kcode itself failed: {type(error).__name__}: {error}"
+            words = without_keys(f"kcode itself failed: {type(error).__name__}: {error}")
             raise RequestError(INTERNAL, words) from error
 
     def watch(self, message: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ from kcode.process.output import Output, Spill
 from kcode.process.scratch import OUTPUT, Scratch
 from kcode.process.shell import Left, State, command_line, find_shell, taint
 from kcode.screen.sanitise import sanitise
+from kcode.screen.secrets import Pieces
 from kcode.types.environment import BackgroundOutput, CommandResult, OnOutput
 
 _PIECE = 1 << 14
@@ -257,7 +258,7 @@ class EditorTerminals:
     def _result(
         self, text: str, status: int | None, notes: list[str], *, cut: bool, timed_out: bool
     ) -> CommandResult:
-        spill = Spill(self._folder() / f"{self._count}{OUTPUT}")
+        spill = Spill(self._folder() / f"{self._count}{OUTPUT}", hide=Pieces(self._local.secrets))
         output = Output(spill=spill)
         data = text.replace("\r\n", "\n").encode("utf-8", "replace")
         for start in range(0, len(data), _PIECE):

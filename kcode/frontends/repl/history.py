@@ -43,10 +43,12 @@ class DiskHistory(History):
         """Do nothing: the buffer would add what was only cleared; prompts come through `remember`."""
 
     def store_string(self, string: str) -> None:
-        """Append an entry to the file."""
+        """Append an entry to the file, without the keys in it."""
         if len(string) > LONGEST:
             return
-        line = json.dumps({"text": string}).encode() + b"\n"
+        from kcode.app.faults import without_keys  # noqa: PLC0415 - not needed to draw the prompt
+
+        line = json.dumps({"text": without_keys(string)}).encode() + b"\n"
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             _shorten(self._path)

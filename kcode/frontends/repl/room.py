@@ -119,13 +119,15 @@ class Room:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            self.stage.print(f"\n  {sanitise(f'{type(error).__name__}: {error}')}\n")
+            words = sanitise(_without_keys(f"{type(error).__name__}: {error}"))
+            self.stage.print(f"\n  {words}\n")
 
     def _fault(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Tell of a fault in a line: a traceback would tear the drawn part apart, and the work goes on."""
         error = context.get("exception")
         words = f"{type(error).__name__}: {error}" if error else str(context.get("message"))
-        self.stage.print(f"\n  Inside the terminal: {sanitise(' '.join(words.split()))[:500]}\n")
+        shown = sanitise(_without_keys(" ".join(words.split())))[:500]
+        self.stage.print(f"\n  Inside the terminal: {shown}\n")
 
     def _submit_early(self, text: str) -> None:
         """Keep what is sent before the conversation is open."""
@@ -166,3 +168,9 @@ class Room:
             folder = "~" + folder[len(home) :]
         dot = self.theme.glyphs.dot
         return f"\x1b[1mkcode\x1b[0m {__version__} {dot} {sanitise(folder)} {dot} /help {dot} ? for keys\n"
+
+
+def _without_keys(words: str) -> str:
+    from kcode.app.faults import without_keys  # noqa: PLC0415 - not needed to draw the prompt
+
+    return without_keys(words)
