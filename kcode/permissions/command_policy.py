@@ -150,7 +150,8 @@ def _short(part: str) -> str:
 
 
 def _step(step: Step, context: Context, pending: list[_Pending]) -> list[Verdict]:
-    verdicts = [v for layer in step.layers for v in _layer_objections(layer, context)]
+    layers = (step.layers, *step.rounds)
+    verdicts = [v for each in layers for layer in each for v in _layer_objections(layer, context)]
     if step.command.assignments:
         verdicts += hidden_in_values([a.value for a in step.command.assignments], context)
     if step.command.redirects:
@@ -162,7 +163,7 @@ def _step(step: Step, context: Context, pending: list[_Pending]) -> list[Verdict
     if exact:
         verdicts.append(by_rule("allow", exact, step.command.text))
     elif not context.free:
-        verdicts += _coverage(step, context, pending)
+        verdicts += _in_each_round(step, context) or _coverage(step.layers, context, pending)
     if step.command.assignments and not context.free:
         verdicts += _assignments(step, context)
     return verdicts
@@ -198,11 +199,17 @@ def _harmless(assignment: Assignment, command: Simple) -> bool:
     return harmless_variable(name) and _PLAIN_VALUE.fullmatch(value.text) is not None
 
 
-def _coverage(step: Step, context: Context, pending: list[_Pending]) -> list[Verdict]:
+def _in_each_round(step: Step, context: Context) -> list[Verdict]:
+    """What covers a command in a loop, with each of the words that the loop goes through; empty where not all are."""
+    found = [v for layers in step.rounds for v in _coverage(layers, context, [])]
+    return found if all(v.decision == "allow" for v in found) else []
+
+
+def _coverage(layers: tuple[Layer, ...], context: Context, pending: list[_Pending]) -> list[Verdict]:
     """A verdict for each program that a rule, the built-in list or the mode must cover by itself."""
     verdicts: list[Verdict] = []
     named: tuple[Word, ...] = ()
-    for layer in step.layers:
+    for layer in layers:
         if layer.transparent or layer.file:
             continue
         if layer.inner and layer.words[0] in named:

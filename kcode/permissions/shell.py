@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from kcode.permissions.shell_keywords import EVALUATED
+from kcode.permissions.shell_loops import spelled_out
 from kcode.permissions.shell_parse import parse
 from kcode.permissions.shell_script import DEEPEST, ONE_VARIABLE, Finding, Script, Simple, Word, names
 from kcode.permissions.wrapper_shapes import Inner, program
@@ -51,10 +52,11 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One simple command with all layers it runs, outermost first."""
+    """One simple command with all layers it runs, outermost first; in a loop, also those of each round."""
 
     command: Simple
     layers: tuple[Layer, ...]
+    rounds: tuple[tuple[Layer, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +96,9 @@ def read_command(text: str) -> Reading:
         if command.words:
             _add_layers(script, Inner(command.words), layers, levels[place], outer=True)
             _script_on_input(script, command, layers)
+        rounds = _rounds(script, command, levels[place]) if command.loops else ()
         levels += [levels[place] + 1] * (len(script.commands) - len(levels))
-        steps.append(Step(command, tuple(layers)))
+        steps.append(Step(command, tuple(layers), rounds))
         if len(steps) > _MOST_LAYERS:
             script.note("the command has too many parts to check", text[:200], opaque=True, unread=True)
             break
@@ -104,6 +107,15 @@ def read_command(text: str) -> Reading:
     return Reading(
         tuple(steps), tuple(script.findings), tuple(guesses), tuple(script.functions), tuple(script.values)
     )
+
+
+def _rounds(script: Script, command: Simple, depth: int) -> tuple[tuple[Layer, ...], ...]:
+    found: list[tuple[Layer, ...]] = []
+    for words in spelled_out(command, script):
+        layers: list[Layer] = []
+        _add_layers(script, Inner(words), layers, depth, outer=True)
+        found.append(tuple(layers))
+    return tuple(found)
 
 
 def _add_layers(

@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from kcode.permissions.shell_script import Script, Word, names
+from kcode.permissions.shell_script import Loop, Script, Word, names
 from kcode.permissions.shell_words import ARITHMETIC
 
 EVALUATED: Final = re.compile(r"\$[({\[]|`")
 """What runs commands in a text that is evaluated later."""
 EMPTY_BRACKETS: Final = re.compile(r"\(\s*\)")
-_STEPPED_OVER: Final = names("if then elif else fi while until do done esac { } !")
+_STEPPED_OVER: Final = names("if then elif else fi while until esac { } !")
 _LOOP_NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
 _FUNCTION_NAME: Final = re.compile(r"[\w:.-]+")
 _IN: Final = re.compile(r"in(?=[\s;])")
@@ -55,6 +55,7 @@ def _step_over(_source: Source) -> list[Word]:
 def _loop(source: Source) -> list[Word]:
     source.skip_blanks()
     script = source.script
+    script.header = None
     if source.text.startswith("((", source.position):
         script.note(ARITHMETIC, source.text, opaque=True, unread=True)
         return []
@@ -67,12 +68,27 @@ def _loop(source: Source) -> list[Word]:
         return []
     source.position += len("in")
     source.skip_blanks()
+    values: list[Word] = []
     while source.position < len(source.text) and source.text[source.position] not in "\n;&|()<>#":
         for value in source.read():
-            script.values.append(value)
+            values.append(value)
             if value.literal and EVALUATED.search(value.text):
                 script.note("a loop's variable is given text that can run commands", value.raw, opaque=True)
         source.skip_blanks()
+    script.values += values
+    known = bool(name and values) and all(v.literal and not v.tilde for v in values)
+    script.header = Loop(name[0].text, tuple(values)) if known else None
+    return []
+
+
+def _do(source: Source) -> list[Word]:
+    source.script.loops.append(source.script.header)
+    source.script.header = None
+    return []
+
+
+def _done(source: Source) -> list[Word]:
+    del source.script.loops[-1:]
     return []
 
 
@@ -129,6 +145,8 @@ def _coprocess(source: Source) -> list[Word]:
 
 _KEYWORDS: Final[dict[str, Keyword]] = {
     "for": _loop,
+    "do": _do,
+    "done": _done,
     "select": _loop,
     "function": _function,
     "case": _case,

@@ -128,8 +128,11 @@ class Parser:
     def _flush(self) -> None:
         if self._words or self._assignments or self._redirects:
             opened = tuple(self._redirects)
-            command = Simple(tuple(self._words), tuple(self._assignments), opened, self._piped, self._fed)
+            assigned = tuple(self._assignments)
+            around = tuple(loop for loop in self.script.loops if loop)
+            command = Simple(tuple(self._words), assigned, opened, self._piped, self._fed, around)
             self.script.commands.append(command)
+            self.script.header = None
         self._words, self._assignments, self._redirects = [], [], []
         self._piped = self._fed = False
 
@@ -199,7 +202,10 @@ class Parser:
         if self._depth >= DEEPEST:
             self.script.note(f"commands are nested deeper than {DEEPEST}", text, opaque=True, unread=True)
             return len(text)
-        return Parser(text, self.script, self._depth + 1, position, closing).run()
+        around, self.script.loops = self.script.loops, [*self.script.loops]
+        end = Parser(text, self.script, self._depth + 1, position, closing).run()
+        self.script.loops = around
+        return end
 
     def _array(self, position: int) -> int:
         self.position = position

@@ -64,6 +64,14 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
+class Loop:
+    """A loop's variable and what it goes through."""
+
+    name: str
+    values: tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Simple:
     """One simple command. `piped` says that it reads another command's output."""
 
@@ -73,6 +81,8 @@ class Simple:
     piped: bool = False
     fed: bool = False
     """Whether a here-document or here-string is its standard input."""
+    loops: tuple[Loop, ...] = ()
+    """The loops it stands in, as far as what they go through is written there."""
 
     @property
     def text(self) -> str:
@@ -109,6 +119,10 @@ class Script:
     functions: list[str] = field(default_factory=list[str])
     values: list[Word] = field(default_factory=list[Word])
     """What loops go through and here-strings hold: commands get to see it without naming it."""
+    loops: list[Loop | None] = field(default_factory=list[Loop | None])
+    """While reading: the loops around what is read next; None for one whose variable is not known."""
+    header: Loop | None = None
+    """While reading: the loop whose `do` comes next."""
 
     def note(self, reason: str, part: str, *, opaque: bool = False, unread: bool = False) -> None:
         """Add a finding."""

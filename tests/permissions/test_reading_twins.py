@@ -180,3 +180,86 @@ def test_reading_a_protected_file_with_sed_is_no_change_to_it() -> None:
     assert decision_on("sed -n 1,5p .git/config", bash_rules(), "bypassPermissions") == "allow"
     for command in ("sed -i d .git/config", "sed -ni p .git/config", "sed --in-pl=.b d .git/config"):
         assert decision_on(command, bash_rules(), "bypassPermissions") == "ask"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        'for f in *.py; do wc -l "$f"; done',
+        'for f in src/*.ts; do echo "== $f"; head -5 "$f"; done',
+        'for f in a b c; do grep -n foo "${f}"; done',
+        'for f in a.py b.py; do if [ -f "$f" ]; then cat "$f"; fi; done',
+        'for d in src tests; do ls "$d" | wc -l; done',
+        "for f in 'a b' c; do cat \"$f\"; done",
+        'for f in a; do while read -r x; do echo "$x"; done < c; wc "$f"; done',
+        'for f in a\ndo\n  cat "$f"\ndone',
+    ],
+)
+def test_a_loop_over_words_that_are_written_there_reads_what_each_of_them_would(command: str) -> None:
+    assert decision_on(command) == "allow"
+    assert decision_on(command, bash_rules(allow=["cat:*", "wc:*", "head:*", "ls:*", "grep:*"])) == "allow"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        'for f in *; do file "${f}"; done',
+        'for f in a; do for g in b; do diff "$f" "$g"; done; done',
+        'for f in /etc/*; do cat "$f"; done',
+        'for f in .env; do cat "$f"; done',
+        'for f in *.pem; do cat "$f"; done',
+        'for f in ../*; do cat "$f"; done',
+        'for f in ~/x; do cat "$f"; done',
+        'for f in *; do sed -n 1p "$f"; done',
+        'for f in -o; do sort "$f" a; done',
+        'for f in *; do sort "$f"; done',
+        'for f in *; do uniq a "$f"; done',
+        'for f in a b; do uniq a "$f"; done',
+        "for f in a; do cat $f; done",
+        "for f in *.py; do cat $f; done",
+        'for f in a; do :; done; cat "$f"',
+        'false && for f in a; do :; done; cat "$f"',
+        'cat "$f"; for f in a; do :; done',
+        'for f in a; do read -r f < list; cat "$f"; done',
+        'for f in a; do while read -r f; do cat "$f"; done < list; done',
+        'for f in a; do for f in /etc/passwd; do cat "$f"; done; done',
+        'for f in $X; do cat "$f"; done',
+        'for f in $(ls); do cat "$f"; done',
+        'for f; do cat "$f"; done',
+        'for f in a; { cat "$f"; }',
+        'for f in a; { :; }; while read x; do cat "$f"; done',
+        'for f in a; do echo $(for f in b; do :); cat "$f"; done',
+        'for f in a; do done; cat "$f"',
+        'for f in id; do "$f"; done',
+        'for f in id; do timeout 5 "$f"; done',
+        'for f in id; do nice "$f" x; done',
+        "for f in -exec; do find . \"$f\" id ';'; done",
+        'for f in 1e\\ id; do sed "$f" a; done',
+        'for f in \'{print > "x"}\'; do awk "$f" a; done',
+        "for f in a; do bash -c 'cat \"$f\"'; done",
+        'for f in a; do cat < "$f"; done',
+        'for f in /etc/passwd; do cat < "$f"; done',
+        'for f in a; do ls > "$f"; done',
+        'for f in a; do cat x"$f"; done',
+        'for f in a; do mapfile -t f < list; cat "$f"; done',
+        'for f in a; do read -af list; cat "$f"; done',
+        'for f in a; do unset f; cat "$f"; done',
+        'for f in a; do printf -vf /etc/passwd; cat "$f"; done',
+        'for f in a; do f=/etc/passwd; cat "$f"; done',
+    ],
+)
+def test_a_loop_whose_variable_can_hold_something_else_asks(command: str) -> None:
+    assert decision_on(command) == "ask"
+    wide = bash_rules(
+        allow=["cat:*", "sort:*", "read:*", "mapfile:*", "unset:*", "printf:*", "bash:*", "find:*"]
+    )
+    assert decision_on(command, wide) == "ask"
+
+
+def test_rules_against_files_and_commands_hold_in_each_round_of_a_loop() -> None:
+    from kcode.permissions.rules import parse_rules
+
+    rules = parse_rules(deny=["Read(./secret)", "Bash(cat b)"], allow=["Bash"])
+    assert decision_on('for f in a secret; do cat "$f"; done', rules) == "deny"
+    assert decision_on('for f in a b; do cat "$f"; done', rules) == "deny"
+    assert decision_on('for f in a c; do cat "$f"; done', rules) == "allow"
