@@ -40,10 +40,8 @@ _MOST_WORDS: Final = 40
 
 def in_arguments(words: tuple[Word, ...], context: Context) -> list[Verdict]:
     """A doubt where a command that a rule is against stands among the arguments of another."""
-    if not _mentioned(words, context):
-        return []
     name = program(words[0])
-    if name == "git" or not (name in _SCRIPTED or _could_run(name)):
+    if name == "git" or not (name in _SCRIPTED or _could_run(name)) or not _mentioned(words, context):
         return []
     first = 2 if name in _SUBCOMMANDS else 1
     if first == 2 and (

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from kcode.permissions.shell_keywords import EVALUATED
-from kcode.permissions.shell_loops import spelled_out
+from kcode.permissions.shell_loops import Loops
 from kcode.permissions.shell_parse import parse
 from kcode.permissions.shell_script import DEEPEST, ONE_VARIABLE, Finding, Script, Simple, Word, names
 from kcode.permissions.wrapper_shapes import Inner, program
@@ -88,6 +88,7 @@ def read_command(text: str) -> Reading:
     script = parse(text)
     steps: list[Step] = []
     levels = [0] * len(script.commands)
+    loops: Loops | None = None
     while len(steps) < len(script.commands):
         place = len(steps)
         command = script.commands[place]
@@ -96,7 +97,10 @@ def read_command(text: str) -> Reading:
         if command.words:
             _add_layers(script, Inner(command.words), layers, levels[place], outer=True)
             _script_on_input(script, command, layers)
-        rounds = _rounds(script, command, levels[place]) if command.loops else ()
+        rounds: tuple[tuple[Layer, ...], ...] = ()
+        if command.loops and not levels[place]:
+            loops = loops or Loops(script)
+            rounds = _rounds(script, loops.spelled_out(command), levels[place])
         levels += [levels[place] + 1] * (len(script.commands) - len(levels))
         steps.append(Step(command, tuple(layers), rounds))
         if len(steps) > _MOST_LAYERS:
@@ -109,9 +113,9 @@ def read_command(text: str) -> Reading:
     )
 
 
-def _rounds(script: Script, command: Simple, depth: int) -> tuple[tuple[Layer, ...], ...]:
+def _rounds(script: Script, commands: list[tuple[Word, ...]], depth: int) -> tuple[tuple[Layer, ...], ...]:
     found: list[tuple[Layer, ...]] = []
-    for words in spelled_out(command, script):
+    for words in commands:
         layers: list[Layer] = []
         _add_layers(script, Inner(words), layers, depth, outer=True)
         found.append(tuple(layers))

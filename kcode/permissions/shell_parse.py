@@ -129,7 +129,7 @@ class Parser:
         if self._words or self._assignments or self._redirects:
             opened = tuple(self._redirects)
             assigned = tuple(self._assignments)
-            around = tuple(loop for loop in self.script.loops if loop)
+            around = tuple(filter(None, self.script.loops)) if self.script.loops else ()
             command = Simple(tuple(self._words), assigned, opened, self._piped, self._fed, around)
             self.script.commands.append(command)
             self.script.header = None

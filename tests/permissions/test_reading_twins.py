@@ -244,6 +244,8 @@ def test_a_loop_over_words_that_are_written_there_reads_what_each_of_them_would(
         'for f in a; do mapfile -t f < list; cat "$f"; done',
         'for f in a; do read -af list; cat "$f"; done',
         'for f in a; do unset f; cat "$f"; done',
+        'for f in a; do cat "$f"; done; bash -c \'for g in b; do cat "$g"; done\'',
+        'for f in a; do cat "$f"; done; bash -c \'for f in a; do read -r f; cat "$f"; done\'',
         'for f in a; do printf -vf /etc/passwd; cat "$f"; done',
         'for f in a; do f=/etc/passwd; cat "$f"; done',
     ],

@@ -28,6 +28,8 @@ CHAINS: dict[str, Callable[[int], str]] = {
     "sed": lambda n: f"sed -n '{n},80p' src/a{n}.py",
     "git": lambda n: f"git log --oneline -{n}",
     "tests": lambda n: f"if [ -f x{n} ]; then cat x{n}; fi",
+    "loops": lambda n: f'for f{n} in *.py; do wc -l "$f{n}"; done',
+    "the same loop": lambda _: 'for f in *.py; do wc -l "$f"; done',
     "substitutions": lambda n: f"echo $(ls x{n})",
     "asks, with a rule to offer each": lambda n: f"npm run x{n}",
     "denied": lambda n: f"rm x{n}",
