@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from kcode.app.next_call import failing, reply_with, suggest, what_next
+from kcode.app.next_call import failing, how_to_mend, reply_with, suggest, what_next
 from kcode.app.seen import Seen, what_was_seen
 from kcode.app.shown import Shown, find_shown
 from kcode.engine.guards import PlainHooks, with_words
@@ -67,7 +67,7 @@ class EndingGuard(PlainHooks):
     ) -> None:
         self._endings = endings or Endings()
         self._left = dict.fromkeys(asdict(self._endings), 0)
-        self._in_a_row, self._asked = 0, ""
+        self._in_a_row, self._asked, self._question = 0, "", ""
         self._acting, self._small = acting, small
         self._writes, self._fresh = False, True
         self._state: State | None = None
@@ -85,16 +85,20 @@ class EndingGuard(PlainHooks):
                 self._left |= {"empty": self._endings.empty, "announced": self._endings.announced}
         self._fresh = step == 1
         if self._fresh:
-            self._in_a_row, self._asked = 0, ""
+            self._in_a_row, self._asked, self._question = 0, "", ""
             self._left = asdict(self._endings)
-        return None
+        question, self._question = self._question, ""
+        return Continue(question) if question else None
 
     async def after_call(self, call: ToolCall, output: ToolOutput) -> ToolOutput:
         """Bring the task back with each result: small models lose it in a few of them."""
         if not self._loses() or not self._prompt():
             return output
         result = ToolMessage(call_id=call.id, name=call.name, parts=output.parts, is_error=output.is_error)
-        return with_words(output, self._task(self._seen(AssistantMessage(parts=(call,)), result)))
+        seen = self._seen(AssistantMessage(parts=(call,)), result)
+        # Code is shown in answer to a person; asked for in a result, it is met with silence as often as not.
+        self._question = how_to_mend(self._prompt(), seen)
+        return output if self._question else with_words(output, self._task(seen))
 
     async def before_stop(self, response: AssistantMessage) -> Stop | Continue | None:
         """Tell apart an answer, a cut-off one, an announcement and nothing at all."""
@@ -151,10 +155,10 @@ class EndingGuard(PlainHooks):
         if kind == "cut" or not self._loses():
             return Continue(said[0], note=said[1])
         prompt, seen = self._prompt(), self._seen()
-        mends = bool(seen.failed) and failing(prompt)
-        call = self._asked or ("" if mends else suggest(prompt, seen))
+        question = how_to_mend(prompt, seen, again=True)
+        call = self._asked or ("" if question else suggest(prompt, seen))
         # Small models that say nothing when they are told to call or answer do answer a plain question.
-        asked = what_next(prompt, seen, again=True) if mends else _FIX if failing(prompt) else _NEXT
+        asked = question or (_FIX if failing(prompt) else _NEXT)
         words = f"{said[0]} {reply_with(call, again=bool(self._asked))}" if call else asked
         return Continue(words, note=said[1], drop=kind == "announced")
 

@@ -45,23 +45,30 @@ def failing(prompt: str) -> bool:
     return bool(_FAILS.search(prompt))
 
 
-def what_next(prompt: str, seen: Seen, *, again: bool = False) -> str:
-    """Ask for the next call after a result; asked again, code that is to be mended is shown with the question.
+def what_next(prompt: str, seen: Seen) -> str:
+    """Ask for the next call after a result: by name, where it is plain what it is.
 
     Small models that are asked an open question after a failing run change the test, look for files or say nothing.
-    They do read a file that is named to them, and mend what they are shown together with what the run said.
     """
-    if not failing(prompt):
-        return _OPEN
-    call = "" if seen.ran else run_tests(seen)
+    call = run_tests(seen) if failing(prompt) and not seen.ran else ""
     if call:
         return reply_with(call)
-    file = _suspect(seen) if seen.failed else ""
-    if not file:
-        return _OPEN
-    if seen.text_of(file) is None:
+    file = _suspect(prompt, seen)
+    if file and seen.text_of(file) is None:
         return f"What fails is run from {file}, which you have to see. {reply_with(write_call('Read', file_path=file))}"
-    code = f"{file} holds:\n```\n{seen.text_of(file)}\n```\n" if again else ""
+    return "What is the next call? If all is done, say so in one sentence."
+
+
+def how_to_mend(prompt: str, seen: Seen, *, again: bool = False) -> str:
+    """Ask for the code that mends what failed, once it was read, with what the run said; "" where nothing is to mend.
+
+    Asked again, what the file holds is part of the question.
+    """
+    file = _suspect(prompt, seen)
+    text = seen.text_of(file) if file else None
+    if text is None:
+        return ""
+    code = f"{file} holds:\n```\n{text}\n```\n" if again else ""
     return f"{code}{_quote(seen.failed)}How do you fix {file}? Show the corrected code."
 
 
@@ -108,8 +115,10 @@ def write_call(name: str, **arguments: str) -> str:
     return json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)
 
 
-def _suspect(seen: Seen) -> str:
+def _suspect(prompt: str, seen: Seen) -> str:
     """The file to be mended: one that the run names, one that its tests are named after, or the first; "" for none."""
+    if not seen.failed or not failing(prompt):
+        return ""
     known = _sources(seen.around)
     run = FILE.findall(seen.failed)
     tested = {_TEST_PART.sub("", name.rpartition("/")[2]) for name in run}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kcode.app.next_call import what_next
+from kcode.app.next_call import how_to_mend, what_next
 from kcode.app.seen import Seen, what_was_seen
 from kcode.types.messages import AssistantMessage, TextPart, ToolCall, ToolMessage, UserMessage
 
@@ -29,13 +29,17 @@ def test_the_code_that_a_failing_test_is_named_after_is_to_be_read() -> None:
 
 
 def test_code_that_was_read_is_asked_for_together_with_what_the_run_said() -> None:
-    asked = what_next(FIX, Seen({"/w/calc.py": "x"}, AROUND, ran=True, failed=FAILED))
+    seen = Seen({"/w/calc.py": "the code"}, AROUND, ran=True, failed=FAILED)
+    asked = how_to_mend(FIX, seen)
     assert "assert add(2, 3) == 5" in asked
     assert "assert -1 == 5" in asked
     assert "How do you fix calc.py?" in asked
-    again = what_next(FIX, Seen({"/w/calc.py": "the code"}, AROUND, ran=True, failed=FAILED), again=True)
+    again = how_to_mend(FIX, seen, again=True)
     assert "the code" in again
     assert again.endswith(asked)
+    assert how_to_mend("rename add", seen) == ""
+    assert how_to_mend(FIX, Seen(around=AROUND, ran=True, failed=FAILED)) == ""
+    assert how_to_mend(FIX, Seen({"/w/calc.py": "the code"}, AROUND, ran=True)) == ""
 
 
 def test_a_file_that_the_run_names_comes_before_the_others() -> None:

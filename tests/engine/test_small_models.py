@@ -58,3 +58,32 @@ async def test_a_call_that_was_asked_for_is_asked_for_again_where_nothing_comes(
     assert len(asked) == 2
     assert all('"name": "Write"' in text for text in asked)
     assert ("```" in asked[0]) != ("```" in asked[1])
+
+
+async def test_what_mends_a_failing_run_is_asked_in_the_persons_place_once_its_code_was_read(
+    bench: MakeBench,
+) -> None:
+    async def reads(args: Words, _: ToolContext) -> ToolOutput:
+        return text_output(f"     1\t{args.text}")
+
+    async def runs(_: Words, __: ToolContext) -> ToolOutput:
+        return text_output("test_calc.py:3: AssertionError\n[exit status 1]", is_error=True)
+
+    steps = [
+        says("", call("Glob", text="calc.py, test_calc.py")),
+        says("", call("Bash", text="pytest")),
+        says("", call("Read", text="the code", file_path="calc.py")),
+        says("Done."),
+        says("Done."),
+    ]
+    tools = [tool("Glob", echo), tool("Bash", runs), tool("Read", reads)]
+    b = bench(steps, *tools, hooks=small)
+    await b.agent.prompt("fix the failing test")
+    ran, read, asked = b.model.requests[3].messages[-4:][0], *b.model.requests[3].messages[-2:]
+    assert isinstance(ran, ToolMessage)
+    assert '"file_path": "calc.py"' in ran.text
+    assert isinstance(read, ToolMessage)
+    assert "the task is" not in read.text
+    assert isinstance(asked, UserMessage)
+    assert "How do you fix calc.py?" in asked.text
+    assert all("How do you fix" not in m.text for m in b.model.requests[2].messages)
