@@ -10,7 +10,7 @@ from kcode.config.home import Home
 from kcode.config.options import Options
 from kcode.config.positions import locate
 from kcode.config.restrict import Kind, from_claude, restrict
-from kcode.config.schema import Settings, check, names, nearest, strangers
+from kcode.config.schema import Settings, check, known, nearest, strangers
 from kcode.types.errors import ConfigError
 
 Behaviour: TypeAlias = Literal["allow", "ask", "deny"]
@@ -104,11 +104,11 @@ class _Merge:
     rules: list[SourcedRule] = field(default_factory=list[SourcedRule])
 
     def add(self, layer: Layer) -> None:
-        for key, value in layer.data.items():
+        for key, value in known(layer.data).items():
             if key in _DEEP and isinstance(value, dict):
                 for name, inner in cast("dict[str, Any]", value).items():
                     self._set(layer, (key, name), inner)
-            elif key in names():
+            else:
                 self._set(layer, (key,), value)
 
     def _set(self, layer: Layer, path: tuple[str, ...], value: Any) -> None:

@@ -236,6 +236,16 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
+def known(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a file without the keys that mean nothing to kcode, in sections too."""
+    kept = {key: value for key, value in data.items() if key in names()}
+    for key, section in _SECTIONS.items():
+        if isinstance(inner := kept.get(key), dict):
+            members = cast("dict[str, Any]", inner)
+            kept[key] = {name: value for name, value in members.items() if name in names(section)}
+    return kept
+
+
 def strangers(data: Mapping[str, Any], text: str, name: str) -> Sequence[str]:
     """Warn of keys that mean nothing to kcode, with the nearest one that does."""
     warnings = _strangers(data, Settings, (), text, name)

@@ -8,6 +8,8 @@ import codecs
 import re
 import unicodedata
 
+from kcode.screen.marks import MARKS_AT_END, thinned
+
 MAX_LINE = 10_000
 """Characters of one line that are kept, as a rule."""
 
@@ -39,9 +41,6 @@ _PENDING = re.compile(
 )
 _MAX_PENDING = 4096
 _PICTURES = 0x2400
-_LINK = re.compile(
-    r"(?<![!\\])\[([^\[\]\n]{1,2000})\]\(\s*<?([^\s()<>]{1,2000})>?(?:\s+[\"'(][^\n]{0,200}?[\"')])?\s*\)"
-)
 _JOINING_SCRIPTS = re.compile("[\u0600-\u0fff\u1000-\u109f\u1780-\u18aa]")
 
 
@@ -54,6 +53,8 @@ def sanitise(text: str, *, max_line: int | None = MAX_LINE) -> str:
     """
     if not _is_plain(text):
         text = _Scan(text, visible=False).run()
+    if not text.isascii():
+        text = thinned(text)
     if max_line is not None and len(text) > max_line:
         text = _cut_lines(text, max_line)
     return text
@@ -64,20 +65,9 @@ def reveal(text: str) -> tuple[str, int]:
 
     Unlike `sanitise` this shows control sequences too: an approval must show all of what would run.
     """
-    if _is_plain(text):
-        return text, 0
     scan = _Scan(text, visible=True)
-    return scan.run(), scan.hidden
-
-
-def reveal_links(markdown: str) -> str:
-    """Write the target of Markdown links behind their text, so that the text cannot lie about it."""
-
-    def show(match: re.Match[str]) -> str:
-        words, target = match[1], match[2]
-        return words if words == target else f"{words} ({target})"
-
-    return _LINK.sub(show, markdown)
+    shown = text if _is_plain(text) else scan.run()
+    return (shown if shown.isascii() else thinned(shown)), scan.hidden
 
 
 class Sanitiser:
@@ -89,23 +79,36 @@ class Sanitiser:
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._pending = ""
+        self._before = ""
 
     def feed(self, piece: bytes | str) -> str:
         """Take in the next piece and return what can be shown of it."""
         text = self._pending + (piece if isinstance(piece, str) else self._decoder.decode(piece))
         self._pending = ""
         if text.isascii() and _is_plain(text):
+            self._before = text[-1:] or self._before
             return text
         window = len(text) - _MAX_PENDING
-        match = _PENDING.search(text, max(window, 0))
+        match = _PENDING.search(text, max(window, 0)) or MARKS_AT_END.search(text, max(window, 0))
         if match:
             self._pending, text = match[0], text[: match.start()]
-        return sanitise(text, max_line=None)
+        return self._after(text)
 
     def finish(self) -> str:
         """Return what was held back, at the stream's end."""
         text, self._pending = self._pending + self._decoder.decode(b"", final=True), ""
-        return sanitise(text, max_line=None)
+        return self._after(text)
+
+    def _after(self, text: str) -> str:
+        """Sanitise a text that goes on from what was shown before: an emoji may be cut in its middle."""
+        if not text:
+            return ""
+        shown = sanitise(self._before + text, max_line=None)[len(self._before) :]
+        end = text[-2:]
+        self._before = next(
+            (one for one in (end, end[-1:]) if sanitise(one) == one and shown.endswith(one)), ""
+        )
+        return shown
 
 
 def _is_plain(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""How many cells text takes on a terminal, and cutting and padding it to a number of them."""
+"""How many cells text takes on a terminal, and cutting it to a number of them."""
 
 
 def cell_width(text: str) -> int:
@@ -19,34 +19,6 @@ def cut(text: str, cells: int, ellipsis: str = "…") -> str:
     if room < 0:
         return ""
     return _fit(text, room) + ellipsis
-
-
-def pad(text: str, cells: int, *, align: str = "<") -> str:
-    """Return text that takes exactly `cells` cells.
-
-    Args:
-        text: one line.
-        cells: the width.
-        align: "<" to the left, ">" to the right, "^" to the middle.
-    """
-    text = cut(text, cells)
-    missing = cells - cell_width(text)
-    left = {"<": 0, ">": missing, "^": missing // 2}[align]
-    return " " * left + text + " " * (missing - left)
-
-
-def wrap(text: str, cells: int) -> list[str]:
-    """Break text into pieces of at most `cells` cells, inside words too; nothing is lost."""
-    lines: list[str] = []
-    for line in text.split("\n"):
-        rest = line
-        while cell_width(rest) > cells:
-            # A character wider than the space still has to go somewhere.
-            piece = _fit(rest, cells) or rest[:1]
-            lines.append(piece)
-            rest = rest[len(piece) :]
-        lines.append(rest)
-    return lines
 
 
 def _char_width(char: str) -> int:

@@ -419,3 +419,25 @@ def test_a_project_is_the_nearest_folder_with_settings_or_a_repository(tmp_path:
     (tmp_path / "repo" / "inner" / ".kcode").mkdir()
     assert project_root(deep, home) == tmp_path / "repo" / "inner"
     assert project_root(tmp_path, home) == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("settings", "near"),
+    [
+        ({"permissions": {"alow": ["Bash"]}}, "allow"),
+        ({"sandbox": {"netwrok": True}}, "network"),
+        ({"retries": {"firstEventSecond": 3}}, "firstEventSeconds"),
+        ({"context": {"softlimits": 9000}}, "softLimit"),
+    ],
+)
+def test_a_misspelt_key_of_a_section_is_told_and_does_not_count_as_set(
+    places: Places, settings: dict[str, dict[str, object]], near: str
+) -> None:
+    places.put("user/.kcode/settings.json", settings)
+    loaded = places.load()
+    [section] = settings
+    [key] = settings[section]
+    assert f"unknown setting '{section}.{key}' is ignored. Did you mean '{near}'?" in "\n".join(
+        loaded.warnings
+    )
+    assert key not in repr(loaded.entries)

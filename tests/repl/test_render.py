@@ -32,6 +32,18 @@ def test_a_link_shows_where_it_leads() -> None:
     assert "http://evil.example" in answer.prose(PLAIN, "[bank](http://evil.example)", 80)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [r"\\server\share\file.txt", r"a \\10.0.0.1\c$ b", r"`\\in\code`", r"C:\Users\me", r"\\a and \\b"],
+)
+def test_paths_with_backslashes_keep_all_of_them(text: str) -> None:
+    assert answer.prose(PLAIN, text, 80).strip() == text.strip("`")
+
+
+def test_escapes_of_markdown_still_are_some() -> None:
+    assert answer.prose(PLAIN, r"1\. \*no\* \\", 80).strip() == "1. *no* \\"
+
+
 def test_code_is_not_wrapped_padded_or_changed() -> None:
     line = "x = " + "1 + " * 100 + "1"
     shown = answer.block(PLAIN, Block(f"{line}\n\tindented", code=True, language="python"), 40)

@@ -13,7 +13,8 @@ from kcode.config.home import Home
 from kcode.config.options import Options
 from kcode.config.vendors import VENDORS
 from kcode.frontends.repl.forms import Answer, Form
-from kcode.frontends.repl.welcome import Welcome
+from kcode.frontends.repl.welcome import Welcome, find_servers
+from kcode.providers.local_servers import LocalServer
 from kcode.types.connection import Connection
 from kcode.types.errors import ConfigError, ModelError
 from kcode.types.model import ModelInfo
@@ -51,9 +52,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def welcome(
-    folder: Path, person: Person, offered: Sequence[str] | ModelError = ()
+    folder: Path,
+    person: Person,
+    offered: Sequence[str] | ModelError = (),
+    running: Sequence[tuple[str, str]] = (),
 ) -> tuple[Welcome, list[str]]:
     notes: list[str] = []
+
+    async def servers() -> Sequence[tuple[str, str]]:
+        return running
 
     async def models(connection: Connection) -> Sequence[ModelInfo]:
         notes.append(f"asked {connection.base_url} with {connection.api_key}")
@@ -62,7 +69,7 @@ def welcome(
         return [ModelInfo(name) for name in offered]
 
     home = Home(folder.parent / "home", folder.parent)
-    return Welcome(person, notes.append, home=home, models=models), notes
+    return Welcome(person, notes.append, home=home, models=models, servers=servers), notes
 
 
 async def test_a_folder_with_nothing_of_its_own_is_not_asked_about(folder: Path) -> None:
@@ -169,6 +176,28 @@ async def test_a_server_of_ones_own_needs_no_key(folder: Path) -> None:
     assert settings == {"baseUrl": "http://127.0.0.1:8000/v1", "model": "local"}
     assert "asked http://127.0.0.1:8000/v1 with " in notes
     assert any("local at http://127.0.0.1:8000/v1 is kept in" in note for note in notes)
+
+
+async def test_a_server_that_runs_on_this_machine_is_offered_first(folder: Path) -> None:
+    person = Person("Ollama", "No", "local")
+    hello, notes = welcome(folder, person, ["local"], [("Ollama", "http://127.0.0.1:11434/v1")])
+    assert await hello.set_up()
+    assert person.asked[0].choices[0].label == "Ollama, which runs on this machine"
+    settings = json.loads((folder.parent / "home" / "settings.json").read_text())
+    assert settings == {"baseUrl": "http://127.0.0.1:11434/v1", "model": "local"}
+    assert "asked http://127.0.0.1:11434/v1 with " in notes
+
+
+@pytest.mark.parametrize(("value", "found"), [("true", ["Ollama"]), ("false", [])])
+async def test_servers_are_looked_for_unless_the_settings_say_not_to(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, value: str, found: list[str]
+) -> None:
+    async def look() -> Sequence[LocalServer]:
+        return [LocalServer("Ollama", "http://127.0.0.1:11434/v1", ())]
+
+    monkeypatch.setenv("KCODE_DETECT_LOCAL_SERVERS", value)
+    monkeypatch.setenv("KCODE_HOME", str(folder.parent / "home"))
+    assert [name for name, _ in await find_servers(look)] == found
 
 
 async def test_a_key_that_is_refused_is_not_kept(folder: Path) -> None:

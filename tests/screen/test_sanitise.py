@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kcode.screen.sanitise import Sanitiser, reveal, reveal_links, sanitise
+from kcode.screen.sanitise import Sanitiser, reveal, sanitise
 
 CASES = {
     "plain text": ("def f():\n\treturn 1\n", "def f():\n\treturn 1\n"),
@@ -114,23 +114,14 @@ def test_a_very_long_line_is_cut_with_a_count() -> None:
     assert shown == "a\n" + "x" * 100 + "… [999,900 more characters in this line]\nb"
 
 
-def test_a_link_shows_its_real_target() -> None:
-    text = "see [https://good.example](https://evil.example) and [docs](docs/a.md), ![img](x.png), [a](a)"
-
-    assert reveal_links(text) == (
-        "see https://good.example (https://evil.example) and docs (docs/a.md), ![img](x.png), a"
-    )
-
-
 @pytest.mark.parametrize(
-    "piece", ["\x1b[", "\x1b]", "\x1bP", "\x1b]0;\x1b", "\x9b1;", "\u200d", "\ufe0f", "\x1b", "[a](", "\r"]
+    "piece", ["\x1b[", "\x1b]", "\x1bP", "\x1b]0;\x1b", "\x9b1;", "\u200d", "\ufe0f", "\x1b", "\r"]
 )
 def test_hostile_text_takes_linear_time(piece: str) -> None:
     start = time.perf_counter()
 
     sanitise(piece * 100_000)
     reveal(piece * 100_000)
-    reveal_links(piece * 100_000)
     Sanitiser().feed(piece * 100_000)
 
     assert time.perf_counter() - start < 5.0
@@ -148,7 +139,7 @@ def _shown(row: dict[str, Any]) -> str:
         stream = Sanitiser()
         pieces = [piece.encode("latin-1") if "latin-1" in row["why"] else piece for piece in text]
         return "".join(map(stream.feed, pieces)) + stream.finish()
-    return reveal_links(sanitise(text)) if row["name"].startswith("md-") else sanitise(text)
+    return sanitise(text)
 
 
 def test_the_shared_samples_come_out_right() -> None:
@@ -156,7 +147,9 @@ def test_the_shared_samples_come_out_right() -> None:
     file = folder / "corpus" / "permissions" / "terminal.jsonl"
     if not file.exists():
         pytest.skip(f"no shared samples: {file} is missing, set KCODE_SHARED")
-    rows: list[dict[str, Any]] = [json.loads(line) for line in file.read_text().splitlines()]
+    every: list[dict[str, Any]] = [json.loads(line) for line in file.read_text().splitlines()]
+    # Markdown is drawn by the terminal's front end, whose own tests show that a link cannot lie.
+    rows = [row for row in every if not row["name"].startswith("md-")]
 
     exact = [row for row in rows if row["want"] != "(cut with a count)"]
     cut = [row for row in rows if row["want"] == "(cut with a count)"]

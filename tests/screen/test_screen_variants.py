@@ -11,7 +11,7 @@ from kcode.frontends.acp.calls import shown_title
 from kcode.frontends.repl.render.canvas import one_line, safe
 from kcode.screen.names import escape_name
 from kcode.screen.printing import presentable
-from kcode.screen.sanitise import Sanitiser, reveal, reveal_links, sanitise
+from kcode.screen.sanitise import Sanitiser, reveal, sanitise
 
 STRINGS = {
     "osc": ("\x1b]", "\x9d"),
@@ -114,10 +114,6 @@ class Screen(io.StringIO):
         return True
 
 
-def linked(text: str) -> str:
-    return sanitise(reveal_links(f"[{text}](http://a)"))
-
-
 def in_pieces(text: str) -> str:
     sanitiser = Sanitiser()
     return "".join([*map(sanitiser.feed, text), sanitiser.finish()])
@@ -131,7 +127,6 @@ WAYS: dict[str, Callable[[str], str]] = {
     "drawn": safe,
     "a name": escape_name,
     "an editor's title": shown_title,
-    "a link": linked,
     "piece by piece": in_pieces,
 }
 

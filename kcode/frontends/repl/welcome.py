@@ -4,7 +4,7 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from kcode.config.connection import clean_url
 from kcode.config.credentials import Credentials
@@ -22,7 +22,13 @@ from kcode.types.connection import Connection
 from kcode.types.errors import ConfigError, KcodeError, ModelError
 from kcode.types.model import ModelInfo
 
+if TYPE_CHECKING:
+    from kcode.providers.local_servers import LocalServer
+
 ListModels: TypeAlias = Callable[[Connection], Awaitable[Sequence[ModelInfo]]]
+FindServers: TypeAlias = Callable[[], Awaitable[Sequence[tuple[str, str]]]]
+"""Looks for servers on this machine: their names and addresses."""
+Look: TypeAlias = Callable[[], Awaitable[Sequence["LocalServer"]]]
 Note: TypeAlias = Callable[[str], None]
 _WINNING = ("KCODE_BASE_URL", "KCODE_VENDOR", "KCODE_MODEL")
 """Variables that win over what is kept."""
@@ -36,12 +42,19 @@ class Welcome:
     """Asks what has to be asked once."""
 
     def __init__(
-        self, asker: Asker, note: Note, *, home: Home | None = None, models: ListModels | None = None
+        self,
+        asker: Asker,
+        note: Note,
+        *,
+        home: Home | None = None,
+        models: ListModels | None = None,
+        servers: FindServers | None = None,
     ) -> None:
         self._asker = asker
         self._note = note
         self._home = home or find_home(os.environ)
         self._models = models or _list_models
+        self._servers = servers or find_servers
 
     async def trust(self, options: Options) -> Options:
         """Ask whether the folder's own settings count, unless that is known; returns the options to go on with."""
@@ -113,10 +126,15 @@ class Welcome:
     async def _place(self, *, again: bool) -> tuple[str, str] | None:
         """Ask for a vendor; returns its name, "" for another server, and its address."""
         vendors = list(VENDORS.values())
+        found = await self._servers()
         own = Choice("Another OpenAI-compatible server", words="Its address, like http://127.0.0.1:8000/v1:")
         form = Form(
             "Which server has the model you want to work with?",
-            (*(Choice(v.label) for v in vendors), own),
+            (
+                *(Choice(f"{one_line(name, 40)}, which runs on this machine", url) for name, url in found),
+                *(Choice(v.label) for v in vendors),
+                own,
+            ),
             body="What was set up stays until the other one answers."
             if again
             else "Nothing is set up yet. This is asked once.",
@@ -125,8 +143,11 @@ class Welcome:
             answer = await self._asker.ask(form)
             if answer is None:
                 return None
-            if answer.picks[0] < len(vendors):
-                vendor = vendors[answer.picks[0]]
+            pick = answer.picks[0]
+            if pick < len(found):
+                return "", found[pick][1]
+            if pick < len(found) + len(vendors):
+                vendor = vendors[pick - len(found)]
                 return vendor.name, vendor.base_url
             try:
                 return "", clean_url(answer.words, "The address")
@@ -225,3 +246,15 @@ async def _list_models(connection: Connection) -> Sequence[ModelInfo]:
     from kcode.providers.connect import list_models  # noqa: PLC0415 - openai, only for this one question
 
     return await list_models(connection, environ=os.environ)
+
+
+async def find_servers(look: Look | None = None) -> Sequence[tuple[str, str]]:
+    """Look for model servers on this machine, unless the person's settings say not to; names and addresses."""
+    from kcode.app.offline import offline_settings  # noqa: PLC0415 - only for this one question
+    from kcode.providers.local_servers import find_local_servers  # noqa: PLC0415 - as above
+
+    # The person's own settings alone: a project does not say what is looked for.
+    settings = offline_settings(Options(cwd=Path("/")), os.environ).settings
+    if not settings.detect_local_servers:
+        return ()
+    return [(server.name, server.base_url) for server in await (look or find_local_servers)()]

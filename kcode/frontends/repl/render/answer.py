@@ -1,8 +1,11 @@
 """The model's words: Markdown block by block, code as it can be copied, thinking in a line."""
 
 import re
+from functools import lru_cache
 from typing import ClassVar
 
+from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline
 from pygments.token import Comment, Generic, Keyword, Name, Number, Operator, String, Token
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markdown import CodeBlock, Heading, HorizontalRule, Markdown, MarkdownElement
@@ -73,6 +76,28 @@ class _Markdown(Markdown):
         "hr": _Rule,
     }
 
+    def __init__(self, markup: str) -> None:
+        super().__init__("", code_theme="bw", hyperlinks=False)
+        self.markup = markup
+        self.parsed = _parser().parse(markup)
+
+
+@lru_cache(maxsize=1)
+def _parser() -> MarkdownIt:
+    """Rich's own parser, but for two backslashes before a name, which are a path and no escape."""
+    parser = MarkdownIt().enable("strikethrough").enable("table")
+    parser.inline.ruler.before("escape", "two_backslashes", _two_backslashes)
+    return parser
+
+
+def _two_backslashes(state: StateInline, silent: bool) -> bool:
+    if not state.src.startswith("\\\\", state.pos) or not state.src[state.pos + 2 : state.pos + 3].isalnum():
+        return False
+    if not silent:
+        state.pending += "\\\\"
+    state.pos += 2
+    return True
+
 
 def highlighted(code: str, language: str) -> Text:
     """Return code in colours, exactly as it was written otherwise."""
@@ -95,9 +120,7 @@ def block(canvas: Canvas, piece: Block, columns: int) -> str:
 
 def prose(canvas: Canvas, text: str, columns: int) -> str:
     """Draw Markdown."""
-    drawn = canvas.draw(
-        _Markdown(safe(text, whole=True), code_theme="bw", hyperlinks=False), width=canvas.text_width(columns)
-    )
+    drawn = canvas.draw(_Markdown(safe(text, whole=True)), width=canvas.text_width(columns))
     return _EDGES.sub("", drawn) + "\n"
 
 
