@@ -55,11 +55,24 @@ def hidden(words: tuple[Word, ...], context: Context) -> list[Verdict]:
 def hidden_in_values(values: Sequence[Word], context: Context) -> list[Verdict]:
     """Doubts about variables that are given a forbidden command: what they are for is not known."""
     against = context.rules.against_commands if context.free and values else ()
-    return [
+    return computed_options(values, context) + [
         Verdict("ask", f"a variable is given '{value.raw}', which the rule {rule.text} is about", value.raw)
         for _, rule in against
         for value in values
         if any(forbids_text(rule, guess) for guess in everywhere(value.text))
+    ]
+
+
+def computed_options(values: Sequence[Word], context: Context) -> list[Verdict]:
+    """Doubts about variables that are given an option which is put together when it runs: it can carry a command."""
+    if not context.free or not context.rules.against_commands:
+        return []
+    return [
+        Verdict(
+            "ask", f"a variable is given '{value.raw}', which could name what your rules forbid", value.raw
+        )
+        for value in values
+        if value.text.startswith("-") and not value.literal and _COMPUTED.search(value.raw)
     ]
 
 

@@ -9,7 +9,7 @@ from kcode.permissions.command_arguments import in_arguments
 from kcode.permissions.command_context import Context
 from kcode.permissions.command_cover import cover, exact_rule, leak
 from kcode.permissions.command_files import forbidden_files, redirects
-from kcode.permissions.command_hiding import hidden, hidden_in_values
+from kcode.permissions.command_hiding import computed_options, hidden, hidden_in_values
 from kcode.permissions.command_rules import allows, forbids, forbids_text, names_word, spellings
 from kcode.permissions.danger import danger
 from kcode.permissions.paths import Workspace
@@ -55,6 +55,7 @@ def decide_command(
     for step in reading.steps:
         verdicts += _step(step, context, pending)
         _follow(step, context)
+    verdicts += computed_options(reading.values, context)
     if not free and (leaked := leak(reading.values)):
         verdicts.append(Verdict("ask", leaked, need.command))
     if need.tainted and not by_mode:

@@ -52,7 +52,14 @@ def _shell(words: tuple[Word, ...]) -> list[Inner]:
     index = _command_option(words)
     if index is None:
         operands = [w for w in words[1:] if not w.text.startswith(("-", "+"))]
-        if operands and operands[0].fixed and not operands[0].text.startswith(("/dev/", "/proc/")):
+        # With `-s` the operands are arguments of what stands on standard input.
+        fed = any(re.fullmatch(r"-[A-Za-z]*s[A-Za-z]*", w.text) for w in words[1:])
+        if (
+            not fed
+            and operands
+            and operands[0].fixed
+            and not operands[0].text.startswith(("/dev/", "/proc/"))
+        ):
             return [Inner(words[words.index(operands[0]) :], file=True)]
         return [Inner(unknown=f"'{words[0].raw}' runs commands that are not written here")]
     while index < len(words) and words[index].text.startswith("-"):

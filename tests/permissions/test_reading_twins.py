@@ -134,6 +134,10 @@ def test_a_denied_command_is_found_behind_more_ways_to_run_one(command: str) -> 
         "hyperfine 'ls; rm x'",
         "nodemon --exec 'rm x'",
         "make --eval='x:;rm y'",
+        "echo 'r''m x' | sh -s y",
+        'for x in --compress-program=r``m; do sort "$x" a; done',
+        'x=--compress-program=r``m; sort "$x" a',
+        "bash -es y < x",
         "vim -c '!rm x' -c q",
         "less '+!rm x' a",
         "gdb -batch -ex 'shell rm x'",
@@ -164,6 +168,7 @@ def test_a_denied_command_among_the_arguments_of_another_asks(command: str) -> N
         "timeout 5 grep rm f",
         "ls | xargs grep -l rm",
         "RM=1 make",
+        'for f in $(ls); do echo "$f"; done',
     ],
 )
 def test_the_name_of_a_denied_command_may_be_said(command: str) -> None:
