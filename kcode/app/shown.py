@@ -172,12 +172,14 @@ def _edit(old: str, code: str) -> tuple[str, str] | None:
     last = difflib.SequenceMatcher(None, rest, after, autojunk=False).get_matching_blocks()[-2:][0]
     # What the file has before and after the piece was not shown, and stays.
     olds, news = rest[: last.a + last.size + len(after) - last.b - last.size], after
-    for cut in (slice(1, None), slice(None, -1)):
-        edge = -1 if cut.start is None else 0
-        while min(len(olds), len(news)) > 1 and olds[edge] == news[edge]:
-            if old.count("\n".join(olds[cut])) != 1:
+    for edge, cut in ((0, slice(1, None)), (-1, slice(None, -1))):
+        while len(olds) > 1 and old.count("\n".join(olds[cut])) == 1:
+            if olds[edge] == news[edge] and len(news) > 1:
+                news = news[cut]
+            elif olds[edge].strip() or not news[edge].strip():
                 break
-            olds, news = olds[cut], news[cut]
+            # A blank line less was hardly meant.
+            olds = olds[cut]
     return ("\n".join(olds), "\n".join(news)) if olds != news else None
 
 

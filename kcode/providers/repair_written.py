@@ -26,6 +26,8 @@ _NOISE = re.compile(r"[\s\"']+")
 _KEY = "{name:"
 _THEN = ",arguments:{"
 _JSON_TOKEN = re.compile(r'\\.|["{}\[\]\\]', re.DOTALL)
+_STRAY = re.compile(r"\s*(?:`{3,}|~{3,})?\s*")
+"""What may stand behind a call: the end of a fence whose beginning was lost."""
 _ENOUGH = 400
 """Characters of a block that suffice to see that it is no call."""
 
@@ -134,7 +136,7 @@ def _fence_after(fence: str, line: str) -> str:
 
 def _block(text: str, start: int, at: int) -> Iterator[tuple[int, list[object]]]:
     found = _value(text, at)
-    if found is not None and not text[found[1] :].strip():
+    if found is not None and _STRAY.fullmatch(text, found[1]):
         yield start, [found[0]]
 
 
@@ -254,7 +256,7 @@ class WrittenHold:
             after = rest.removeprefix(_TAG_END).lstrip()
             return not after or _TAG.startswith(after[: len(_TAG)]) or _TAG_END.startswith(rest)
         fence = opening.strip()[:1]
-        return not rest.strip(fence or None).strip()
+        return not rest.strip(fence or "`~").strip()
 
 
 def _is_cut(body: str) -> bool:

@@ -56,6 +56,13 @@ def test_code_for_a_file_that_was_read_is_asked_for_as_the_edit_that_it_is(code:
     assert found == ("Edit", edit)
 
 
+def test_blank_lines_that_were_left_out_stay() -> None:
+    code = OLD.replace("\n\n\n", "\n\n").replace("add(a, a)", "2 * a")
+    found = asked(f"calc.py:\n```python\n{code}```", {"calc.py": OLD})
+    edit = {"file_path": "calc.py", "old_string": "    return add(a, a)", "new_string": "    return 2 * a"}
+    assert found == ("Edit", edit)
+
+
 def test_an_edit_that_is_asked_for_names_one_place() -> None:
     twice = "def f(x):\n    return x\n\n\ndef g(x):\n    return x\n"
     found = asked("calc.py:\n```python\ndef g(x):\n    return 2 * x\n```", {"calc.py": twice})

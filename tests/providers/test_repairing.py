@@ -357,6 +357,7 @@ WRITTEN_CALLS: dict[str, tuple[str, str]] = {
     "fence after a fence": (f"```py\nx\n```\nSo:\n```json\n{WRITTEN}\n```", "```py\nx\n```\nSo:"),
     "bare": (WRITTEN, ""),
     "bare over lines": (f"\n{json.dumps(json.loads(WRITTEN), indent=2)}\n", ""),
+    "bare before the end of a fence": (f"{WRITTEN}\n```\n", ""),
     "list": (f"[{WRITTEN}]", ""),
     "tag": (f"I look. <tool_call>\n{WRITTEN}\n</tool_call>", "I look."),
     "tag not closed": (f"<tool_call>{WRITTEN}", ""),
@@ -423,6 +424,8 @@ NOT_WRITTEN = [
     '```json\n{"a": {"name": "Bash", "arguments": {}}}\n```',
     "[link](x)\n{curly}\n<tool_\n```\n",
     f"```json\n{WRITTEN}\n```\n<tool_call>no</tool_call>",
+    f"{WRITTEN}\n```\nThis would list the files.",
+    f"{WRITTEN}\n```json",
 ]
 
 
