@@ -14,12 +14,21 @@ HIDDEN = "[key]"
 SHORTEST = 8
 """Characters from which on a secret is looked for: a shorter one would be found by chance."""
 _SHORTEST_ENCODED = 12
+_PLACEHOLDER = re.compile(
+    r"(?:sk[-_])?(?:(?:no|not|any|anything|dummy|local|none|empty|null|unused|key|api|required|needed|necessary"
+    r"|placeholder|your|here|ollama|lm|studio|llama|cpp|vllm|changeme|x{3,}+)[-_. ]?)+",
+    re.IGNORECASE,
+)
+"""What is written in the place of a key where a server wants none; a text may well speak of it."""
 
 
 @lru_cache(maxsize=64)
 def spellings(secret: str) -> Sequence[str]:
-    """Return the ways in which a secret may stand in a text, the longest first; none of one that is too short."""
-    if len(secret) < SHORTEST:
+    """Return the ways in which a secret may stand in a text, the longest first.
+
+    There are none of one that is too short, or a placeholder for a key.
+    """
+    if len(secret) < SHORTEST or _PLACEHOLDER.fullmatch(secret):
         return ()
     spelled = json.dumps(secret)[1:-1]
     addressed = quote(secret, safe="")

@@ -36,6 +36,18 @@ def test_a_secret_is_found_however_it_is_written(key: str) -> None:
             assert hidden.endswith(" after")
 
 
+@pytest.mark.parametrize(
+    "key", ["lm-studio", "not-needed", "sk-no-key-required", "placeholder", "xxxxxxxxxx", "YOUR_API_KEY"]
+)
+def test_what_stands_in_the_place_of_a_key_is_no_secret(key: str) -> None:
+    assert Secrets([key]).hide(f"Start {key} first.") == f"Start {key} first."
+
+
+@pytest.mark.parametrize("key", ["not-needed-7f3", "sk-planted-secret", "x" * 60 + "y", "keykeykeyz" * 9])
+def test_what_is_more_than_a_placeholder_is_a_secret(key: str) -> None:
+    assert Secrets([key]).hide(f"Start {key} first.") == "Start [key] first."
+
+
 def test_arguments_stay_json_without_the_key() -> None:
     arguments = json.dumps({"command": f"curl -H 'X: {KEYS[1]}'"})
     assert json.loads(Secrets([KEYS[1]]).hide(arguments)) == {"command": "curl -H 'X: [key]'"}
