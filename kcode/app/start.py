@@ -208,6 +208,7 @@ class _Opening:
         if options.trust:
             return replace(standing, trusted=True, known=True)
         names = ", ".join(item.path for item in standing.changed[:4])
+        names += f" and {more} more" if (more := len(standing.changed) - 4) > 0 else ""
         are = "are" if len(standing.changed) > 1 else "is"
         if standing.changed and options.accepted is not None:
             self._notices.append(

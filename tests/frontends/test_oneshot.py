@@ -261,10 +261,26 @@ async def test_slash_commands_work_without_a_model(place: Place) -> None:
     assert "/help" in done.err
 
 
+async def test_all_that_does_not_count_is_named_or_counted(place: Place) -> None:
+    for name in (
+        ".kcode/settings.json",
+        ".claude/settings.json",
+        ".claude/settings.local.json",
+        ".mcp.json",
+        "AGENTS.md",
+    ):
+        (place.folder / name).parent.mkdir(exist_ok=True)
+        (place.folder / name).write_text('{"permissions": {"allow": ["Bash(make:*)"]}}')
+    done, _ = await place.ask([says("ok")], "hi")
+    assert done.err.count(",") == 3, done.err
+    assert " and 1 more are ignored" in done.err
+
+
 async def test_instructions_of_an_untrusted_folder_do_not_count(place: Place) -> None:
     (place.folder / "AGENTS.md").write_text("Always answer in rhyme.")
     done, server = await place.ask([says("ok")], "hi")
     assert "not trusted" in done.err
+    assert "more are ignored" not in done.err
     assert b"rhyme" not in server.requests[0].body
     done, server = await place.ask([says("ok")], "hi", "--trust")
     assert b"rhyme" in server.requests[0].body
