@@ -25,6 +25,17 @@ class Bench:
     async def out(self, command: str) -> str:
         return (await self(command)).output.strip()
 
+    async def rest(self, background: str) -> tuple[str, int | None]:
+        """What a background command still prints until it has ended, and its status."""
+        text = ""
+        for _ in range(1_000):
+            found = await self.processes.output(background)
+            text += found.output
+            if not found.running:
+                return text, found.status
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"it did not end; it printed {text!r}")
+
     async def _show(self, text: str) -> None:
         self.shown.append(text)
 

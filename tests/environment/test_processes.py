@@ -353,14 +353,14 @@ async def test_a_daemon_that_holds_nothing_open_is_found_too_and_ends_with_the_s
     assert not alive(pid)
 
 
+WAITS = "while [ ! -e go ]; do sleep 0.02; done"
+"""Words of shell that wait for a file, so that no test depends on how long something takes."""
+
+
 async def test_a_process_that_was_left_may_go_on_printing(shell: Bench) -> None:
     await shell("(sleep 0.6; echo later; sleep 0.1; echo end >done) &")
-    await asyncio.sleep(1.0)
 
-    result = await shell.processes.output("bash_1")
-
-    assert result.output == "later\n"
-    assert not result.running
+    assert (await shell.rest("bash_1"))[0] == "later\n"
     assert (shell.root / "done").exists()
 
 
@@ -368,42 +368,44 @@ async def test_a_process_that_was_left_may_go_on_printing(shell: Bench) -> None:
 
 
 async def test_a_background_command_tells_what_is_new_each_time(shell: Bench) -> None:
-    started = await shell("echo one; sleep 0.5; echo two; exit 4", background=True)
+    started = await shell(f"echo one; {WAITS}; echo two; exit 4", background=True)
     assert started.background == "bash_1"
     assert started.status is None
-    await asyncio.sleep(0.25)
 
     first = await shell.processes.output("bash_1")
-    await asyncio.sleep(0.7)
-    second = await shell.processes.output("bash_1")
+    while not first.output:
+        await asyncio.sleep(0.01)
+        first = await shell.processes.output("bash_1")
+    (shell.root / "go").touch()
 
     assert (first.output, first.running, first.status) == ("one\n", True, None)
-    assert (second.output, second.running, second.status) == ("two\n", False, 4)
+    assert await shell.rest("bash_1") == ("two\n", 4)
 
 
 async def test_a_background_command_changes_nothing_for_the_others(shell: Bench) -> None:
     await shell("mkdir sub; cd sub; export A=1", background=True)
-    await asyncio.sleep(0.3)
+    await shell.rest("bash_1")
 
     assert await shell.out('echo "$PWD ${A-none}"') == f"{shell.root} none"
 
 
 async def test_a_running_command_can_be_moved_to_the_background(shell: Bench) -> None:
-    task = asyncio.ensure_future(shell("echo a; sleep 0.8; echo b"))
-    await asyncio.sleep(0.3)
+    task = asyncio.ensure_future(shell(f"echo a; {WAITS}; echo b"))
+    while not shell.shown:
+        await asyncio.sleep(0.01)
 
     moved = shell.processes.detach()
     result = await task
-    await asyncio.sleep(0.9)
+    (shell.root / "go").touch()
 
     assert list(moved) == ["bash_1"]
     assert (result.background, result.status, result.output) == ("bash_1", None, "a\n")
-    assert (await shell.processes.output("bash_1")).output == "b\n"
+    assert await shell.rest("bash_1") == ("b\n", 0)
 
 
 async def test_killing_what_has_ended_says_so(shell: Bench) -> None:
     await shell("true", background=True)
-    await asyncio.sleep(0.3)
+    await shell.rest("bash_1")
 
     assert not await shell.processes.kill("bash_1")
     with pytest.raises(KeyError):
