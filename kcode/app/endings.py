@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from kcode.app.next_call import failing, how_to_mend, reply_with, suggest, what_next
+from kcode.app.next_call import OPEN, failing, how_to_mend, reply_with, suggest, what_next
 from kcode.app.seen import Seen, what_was_seen
 from kcode.app.shown import Shown, find_shown
 from kcode.engine.guards import PlainHooks, with_words
@@ -95,10 +95,12 @@ class EndingGuard(PlainHooks):
         if not self._loses() or not self._prompt():
             return output
         result = ToolMessage(call_id=call.id, name=call.name, parts=output.parts, is_error=output.is_error)
+        if not self._can_mend():
+            return with_words(output, self._task(OPEN))
         seen = self._seen(AssistantMessage(parts=(call,)), result)
         # Code is shown in answer to a person; asked for in a result, it is met with silence as often as not.
         self._question = how_to_mend(self._prompt(), seen)
-        return output if self._question else with_words(output, self._task(seen))
+        return output if self._question else with_words(output, self._task(what_next(self._prompt(), seen)))
 
     async def before_stop(self, response: AssistantMessage) -> Stop | Continue | None:
         """Tell apart an answer, a cut-off one, an announcement and nothing at all."""
@@ -155,7 +157,7 @@ class EndingGuard(PlainHooks):
         if kind == "cut" or not self._loses():
             return Continue(said[0], note=said[1])
         prompt, seen = self._prompt(), self._seen()
-        question = how_to_mend(prompt, seen, again=True)
+        question = how_to_mend(prompt, seen, again=True) if self._can_mend() else ""
         call = self._asked or ("" if question else suggest(prompt, seen))
         # Small models that say nothing when they are told to call or answer do answer a plain question.
         asked = question or (_FIX if failing(prompt) else _NEXT)
@@ -169,11 +171,16 @@ class EndingGuard(PlainHooks):
     def _loses(self) -> bool:
         return self._writes or self._small
 
-    def _task(self, seen: Seen) -> str:
-        """Say what the person wants, and ask for the next call."""
+    def _can_mend(self) -> bool:
+        """Whether the model may and can do what is asked of it by name: run, read and change."""
+        offered = {tool.name for tool in self._state.tools} if self._state else set[str]()
+        return self._acting() and {"Bash", "Read", "Edit"} <= offered
+
+    def _task(self, asked: str) -> str:
+        """Say what the person wants, and ask for what comes next."""
         prompt = self._prompt()
         short = prompt if len(prompt) <= _TASK else f"{prompt[:_TASK]} ..."
-        return f"[kcode: the task is: {short}\n{what_next(prompt, seen)}]"
+        return f"[kcode: the task is: {short}\n{asked}]"
 
 
 _INTENT = re.compile(

@@ -37,7 +37,8 @@ _TELLING = re.compile(
 )
 _QUOTED, _WIDTH = 8, 200
 """Lines of a failing run that are quoted, and characters of each."""
-_OPEN = "What is the next call? If all is done, say so in one sentence."
+OPEN = "What is the next call? If all is done, say so in one sentence."
+"""What is asked where no call is plain."""
 
 
 def failing(prompt: str) -> bool:
@@ -56,7 +57,7 @@ def what_next(prompt: str, seen: Seen) -> str:
     file = _suspect(prompt, seen)
     if file and seen.text_of(file) is None:
         return f"What fails is run from {file}, which you have to see. {reply_with(write_call('Read', file_path=file))}"
-    return "What is the next call? If all is done, say so in one sentence."
+    return OPEN
 
 
 def how_to_mend(prompt: str, seen: Seen, *, again: bool = False) -> str:

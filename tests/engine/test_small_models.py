@@ -76,7 +76,7 @@ async def test_what_mends_a_failing_run_is_asked_in_the_persons_place_once_its_c
         says("Done."),
         says("Done."),
     ]
-    tools = [tool("Glob", echo), tool("Bash", runs), tool("Read", reads)]
+    tools = [tool("Glob", echo), tool("Bash", runs), tool("Read", reads), tool("Edit", echo)]
     b = bench(steps, *tools, hooks=small)
     await b.agent.prompt("fix the failing test")
     ran, read, asked = b.model.requests[3].messages[-4:][0], *b.model.requests[3].messages[-2:]
@@ -87,3 +87,14 @@ async def test_what_mends_a_failing_run_is_asked_in_the_persons_place_once_its_c
     assert isinstance(asked, UserMessage)
     assert "How do you fix calc.py?" in asked.text
     assert all("How do you fix" not in m.text for m in b.model.requests[2].messages)
+
+
+async def test_no_call_is_asked_for_by_name_that_the_model_may_not_or_cannot_make(bench: MakeBench) -> None:
+    some = [tool("Glob", echo), tool("Read", echo), tool("Edit", echo)]
+    planning = EndingGuard(small=True, acting=lambda: False)
+    for tools, guard in ((some, small), ([*some, tool("Bash", echo)], lambda: planning)):
+        b = bench([says("", call("Glob", text="test_calc.py")), says("Done.")], *tools, hooks=guard)
+        await b.agent.prompt("fix the failing test")
+        result = b.model.requests[1].messages[-1]
+        assert isinstance(result, ToolMessage)
+        assert "What is the next call?" in result.text
