@@ -64,18 +64,23 @@ def thinking(text: str, key: str) -> Wire:
     return Wire([f"data: {said}\n\ndata: {asked}\n\ndata: [DONE]\n\n".encode()])
 
 
+def two_vendors(one: ScriptedServer, other: ScriptedServer) -> dict[str, str]:
+    """Kimi at the first server, and another vendor at the second."""
+    return {
+        "KCODE_BASE_URL": one.base_url,
+        "KCODE_API_KEY": "sk-one",
+        "OPENAI_BASE_URL": other.base_url,
+        "OPENAI_API_KEY": "sk-other",
+    }
+
+
 async def test_a_vendor_to_fall_back_to_is_asked_with_its_own_key_and_in_its_own_spelling(
     root: Path, person: Person, monkeypatch: pytest.MonkeyPatch
 ):
     first = [thinking("plan", "reasoning"), QUOTA, says("never asked")]
     second = [thinking("more", "reasoning_content"), says("done"), says("still here")]
     async with ScriptedServer(first) as one, ScriptedServer(second) as other:
-        variables = {
-            "KCODE_BASE_URL": one.base_url,
-            "KCODE_API_KEY": "sk-one",
-            "OPENAI_BASE_URL": other.base_url,
-            "OPENAI_API_KEY": "sk-other",
-        }
+        variables = two_vendors(one, other)
         names = ("openai:gpt-other",)
         async with conversing(
             root, person, monkeypatch, variables, model="kimi-k3", fallback_models=names
@@ -182,12 +187,7 @@ async def test_another_effort_leaves_the_vendor_alone_that_failed_and_naming_its
     first = [QUOTA, says("paid again")]
     second = [says("one"), says("two"), says("three")]
     async with ScriptedServer(first) as one, ScriptedServer(second) as other:
-        variables = {
-            "KCODE_BASE_URL": one.base_url,
-            "KCODE_API_KEY": "sk-one",
-            "OPENAI_BASE_URL": other.base_url,
-            "OPENAI_API_KEY": "sk-other",
-        }
+        variables = two_vendors(one, other)
         names = ("openai:gpt-other",)
         async with conversing(
             root, person, monkeypatch, variables, model="kimi-k3", fallback_models=names

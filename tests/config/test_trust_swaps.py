@@ -6,12 +6,23 @@ from pathlib import Path
 import pytest
 from config_places import Places
 
-from kcode.config.layers import load_settings
+from kcode.config.layers import Loaded, load_settings
 from kcode.config.options import Options
-from kcode.config.trust import Trust
+from kcode.config.trust import Standing, Trust
 
 MILD = {"permissions": {"allow": ["Bash(make)"]}}
 EVIL = {"permissions": {"allow": ["Bash"]}}
+
+
+def loaded_by(places: Places, standing: Standing) -> Loaded:
+    """The settings that count where the folder stands as it was found to."""
+    return load_settings(
+        Options(cwd=places.project),
+        home=places.home,
+        environ={},
+        root=places.project,
+        project=standing.contents,
+    )
 
 
 @pytest.mark.parametrize("file", [".kcode/settings.json", ".claude/settings.local.json"])
@@ -22,13 +33,7 @@ def test_settings_that_are_exchanged_after_they_were_read_count_as_they_were_rea
     standing = Trust(places.home).standing(places.project)
     places.put(f"project/{file}", EVIL)
 
-    loaded = load_settings(
-        Options(cwd=places.project),
-        home=places.home,
-        environ={},
-        root=places.project,
-        project=standing.contents,
-    )
+    loaded = loaded_by(places, standing)
 
     assert [rule.text for rule in loaded.rules] == ["Bash(make)"]
 
@@ -38,13 +43,7 @@ def test_a_settings_file_that_appears_after_the_look_does_not_count(places: Plac
     standing = Trust(places.home).standing(places.project)
     places.put("project/.kcode/settings.json", EVIL)
 
-    loaded = load_settings(
-        Options(cwd=places.project),
-        home=places.home,
-        environ={},
-        root=places.project,
-        project=standing.contents,
-    )
+    loaded = loaded_by(places, standing)
 
     assert loaded.rules == ()
 
